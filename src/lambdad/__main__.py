@@ -1,0 +1,5 @@
+"""`python -m lambdad` is the command `lambdad`."""
+
+from lambdad.cli import main
+
+main()

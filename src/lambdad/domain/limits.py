@@ -1,0 +1,43 @@
+"""Limits of AWS Lambda, each with its source. Sizes in bytes, times in seconds.
+
+Source unless said otherwise: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+"""
+
+MIB = 1024 * 1024
+
+ZIP_UPLOAD = 52_428_800
+"""A zip in the request itself."""
+REQUEST_BODY = 70_167_211
+"""A control-plane request; the text of the 413 names this number."""
+UNZIPPED = 262_144_000
+"""Code and layers of one function, unpacked."""
+CODE_STORAGE = 300 * 1024 * MIB
+"""All code of one account and region."""
+ENVIRONMENT = 4096
+"""Keys and values of the environment variables, as JSON text."""
+LAYERS = 5
+TAGS = 50
+RESOURCE_POLICY = 20_480
+
+SYNC_PAYLOAD = 6_291_456
+RESPONSE_PAYLOAD = 6_291_556
+"""100 bytes more than a request may have; the text of the error names this number."""
+EVENT_PAYLOAD = 1_048_576
+STREAMED_RESPONSE = 200 * MIB
+CLIENT_CONTEXT = 3583
+"""Base64 text; https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html"""
+LOG_TAIL = 4096
+REQUEST_HEADERS = 1 * MIB
+
+INIT_TIMEOUT = 10.0
+"""On demand; https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
+SHUTDOWN_WITHOUT_EXTENSIONS = 0.0
+MEMORY_PER_CORE = 1769
+"""MB of memory that come with one core; https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
+OPEN_FILES = 1024
+PROCESSES = 1024
+
+CONCURRENCY = 1000
+"""Of one account and region."""
+UNRESERVED_CONCURRENCY = 100
+"""What must stay unreserved."""

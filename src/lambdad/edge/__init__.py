@@ -1,0 +1,7 @@
+"""The front door: listen, authenticate, route by service and operation, encode the answer.
+
+Owns: the HTTP server (`server`, httptools on the loop), who calls (`authenticate`), the way to a service (`route`), the direct
+route of Invoke (`invoke`), and the list of what is implemented (`compatibility`, which writes docs/compatibility.md).
+Flow: bytes → request → caller → operation → parameters → handler → answer or error → bytes.
+Refuses: requests without an Authorization header (as AWS does), and knowing what an operation means.
+"""

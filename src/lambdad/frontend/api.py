@@ -1,0 +1,66 @@
+"""The door of the frontend."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from lambdad.domain.caller import Caller
+from lambdad.worker.api import Completion
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke:
+    """A request to run a function, as it came from a client."""
+
+    caller: Caller
+    function: str
+    """Any spelling of name or ARN."""
+    qualifier: str | None
+    payload: bytes
+    invocation_type: str = "RequestResponse"
+    """RequestResponse, Event or DryRun."""
+    log_type: str = "None"
+    client_context: str | None = None
+    """Base64 of JSON."""
+    trace_id: str | None = None
+    """X-Amzn-Trace-Id of the request."""
+    tenant_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    """200, 202 (Event) or 204 (DryRun)."""
+    payload: bytes
+    executed_version: str | None
+    """None for Event and DryRun."""
+    function_error: str | None
+    log_tail: bytes | None
+    """None unless LogType was Tail."""
+    trace_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedAnswer:
+    executed_version: str
+    content_type: str
+    """Of the function's answer, e.g. `application/octet-stream`."""
+    chunks: AsyncIterator[bytes]
+    completion: Completion
+    """Filled when `chunks` has ended."""
+    trace_id: str
+    want_log: bool
+
+
+class Frontend(Protocol):
+    async def invoke(self, request: Invoke) -> Answer:
+        """Raises CallerError (not found, too large, throttled, conflict) or PlatformError; never for what user code does."""
+        ...
+
+    async def invoke_stream(self, request: Invoke) -> StreamedAnswer | Answer:
+        """Answer only for DryRun."""
+        ...
+
+    async def close(self) -> None:
+        """Wait for running Event invocations, within the grace period."""
+        ...

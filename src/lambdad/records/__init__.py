@@ -1,0 +1,7 @@
+"""The read model of what control wrote: every function and layer of this process, in memory, kept current by a watch.
+
+Owns: the snapshot (`service`), resolution of a name and qualifier to the version that serves (`resolve`, pure), and the only
+writer (`write`, which only `control` may import).
+Flow: control → `write` → substrate key-value → watch → snapshot → frontend, control's reads, worker manager's retirements.
+Refuses: deciding what may be written; that is control's.
+"""

@@ -1,0 +1,48 @@
+"""The door of the records: reading. Writing is `lambdad.records.write`, for control only."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from lambdad.domain.arns import FunctionName
+from lambdad.domain.functions import CodeSigningConfig, Function, LayerName, LayerVersion, Version
+
+FunctionListener = Callable[[Function | None, Function | None], None]
+"""Called with (before, after): None before = created, None after = deleted."""
+
+
+class Records(Protocol):
+    """A consistent snapshot in memory; no method does I/O. All answers are per account and region."""
+
+    def function(self, account: str, region: str, name: str) -> Function | None: ...
+
+    def functions(self, account: str, region: str) -> Sequence[Function]:
+        """By name."""
+        ...
+
+    def all_functions(self) -> Sequence[Function]: ...
+
+    def layer(self, account: str, region: str, name: str) -> LayerName | None: ...
+
+    def layer_versions(self, account: str, region: str, name: str) -> Sequence[LayerVersion]:
+        """By version, rising; deleted ones are not there."""
+        ...
+
+    def layers(self, account: str, region: str) -> Sequence[LayerName]:
+        """By name, also those whose versions are all deleted."""
+        ...
+
+    def code_signing_configs(self, account: str, region: str) -> Sequence[CodeSigningConfig]:
+        """By id."""
+        ...
+
+    def resolve(self, name: FunctionName, draw: float) -> Version:
+        """The version that serves an invoke of `name` now; `draw` in [0, 1) decides between an alias's two versions.
+
+        While `$LATEST` is being updated this is the code and configuration from before. Raises ResourceNotFound
+        (`Function not found: arn`, `Cannot find alias arn: arn`).
+        """
+        ...
+
+    def listen(self, listener: FunctionListener) -> Callable[[], None]:
+        """News of every later change of a function, in order, in the event loop. The answer ends it."""
+        ...

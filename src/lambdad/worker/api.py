@@ -1,0 +1,104 @@
+"""The door of the worker, and of the environments it starts."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from lambdad.domain.functions import Version
+
+Initialization = Literal["on-demand", "provisioned-concurrency", "snap-start"]
+EndReason = Literal["SPINDOWN", "TIMEOUT", "FAILURE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One event on its way to a runtime."""
+
+    request_id: str
+    invoked_arn: str
+    """With the qualifier that the caller used."""
+    payload: bytes
+    trace_id: str
+    """`Root=1-…;Parent=…;Sampled=…`"""
+    client_context: str | None = None
+    """JSON text, decoded from the request's base64."""
+    cognito_identity: str | None = None
+    streaming: bool = False
+    """The caller takes the answer in pieces."""
+    want_log: bool = False
+    """LogType=Tail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an invocation that reached user code."""
+
+    payload: bytes
+    """What the runtime posted, or Lambda's own error payload."""
+    error: Literal["Unhandled"] | None = None
+    """Value of X-Amz-Function-Error."""
+    log_tail: bytes = b""
+    """The last 4,096 bytes of this invocation's log, where it was wanted."""
+    error_type: str | None = None
+    """E.g. `Runtime.ExitError`, for metrics and for InvokeComplete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A streamed answer: its head has come; `chunks` ends when the runtime is done, then `outcome()` is final."""
+
+    content_type: str
+    chunks: AsyncIterator[bytes]
+    completion: "Completion"
+
+
+@dataclass(slots=True)
+class Completion:
+    """Filled when a streamed answer has ended."""
+
+    outcome: Outcome | None = None
+    trailers: dict[str, str] = field(default_factory=dict)
+
+
+class Environment(Protocol):
+    """One execution environment. It serves one invocation at a time; the holder of the lease sees to that."""
+
+    id: str
+    version: Version
+
+    async def ready(self) -> bool:
+        """Wait for the end of the INIT phase. True: it waits for an event. False: INIT failed, and the next invoke runs it
+        again (a suppressed init). Either way it can be invoked; raises SandboxFailure if it is gone."""
+        ...
+
+    async def invoke(self, invocation: Invocation) -> Outcome:
+        """Run one invocation to its end: an answer, an error, a timeout, an exit. Never raises for what user code does.
+
+        Raises SandboxFailure if the sandbox was lost before the event reached the runtime (another one may be tried).
+        """
+        ...
+
+    async def invoke_stream(self, invocation: Invocation) -> Stream | Outcome:
+        """Like `invoke`, but returns at the head of a streamed answer. An answer that is not streamed is an Outcome."""
+        ...
+
+    @property
+    def alive(self) -> bool:
+        """False once it can't be invoked again."""
+        ...
+
+    async def end(self, reason: EndReason) -> None:
+        """Shut down and destroy. Calling it twice is no error."""
+        ...
+
+
+class Worker(Protocol):
+    async def start(self, version: Version, initialization: Initialization) -> Environment:
+        """An environment whose INIT has begun. Raises SandboxFailure."""
+        ...
+
+    def environments(self) -> list[Environment]: ...
+
+    async def close(self) -> None:
+        """End every environment."""
+        ...

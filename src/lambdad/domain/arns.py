@@ -52,13 +52,9 @@ def parse_function_name(text: str, qualifier: str | None, *, account: str, regio
         raise InvalidParameterValue(f"Invalid function name: {text}")
     named = match["qualifier"]
     if named and qualifier and named != qualifier:
-        raise InvalidParameterValue(
-            "The derived qualifier from the function name does not match the specified qualifier."
-        )
+        raise InvalidParameterValue("The derived qualifier from the function name does not match the specified qualifier.")
     if match["region"] and match["region"] != region:
-        raise ResourceNotFound(
-            f"Functions from '{match['region']}' are not reachable in this region ('{region}')"
-        )
+        raise ResourceNotFound(f"Functions from '{match['region']}' are not reachable in this region ('{region}')")
     return FunctionName(match["account"] or account, region, match["name"], named or qualifier)
 
 

@@ -1,0 +1,31 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from lambdad.substrate.api import Blobs, KeyValue, Timeline
+from lambdad.testing.substrate import MemorySubstrate
+
+Engine = MemorySubstrate
+
+
+@pytest.fixture(params=["memory"])
+async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Engine]:
+    memory = MemorySubstrate()
+    yield memory
+    memory.close()
+
+
+@pytest.fixture
+def key_values(engine: Engine) -> KeyValue:
+    return engine.key_values
+
+
+@pytest.fixture
+def blobs(engine: Engine) -> Blobs:
+    return engine.blobs
+
+
+@pytest.fixture
+def timeline(engine: Engine) -> Timeline:
+    return engine.timeline

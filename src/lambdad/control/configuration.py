@@ -131,7 +131,9 @@ def updated(function: Function, latest: Version, *, now_ms: int, revision: str, 
     return replace(function, latest=latest, serving=serving)
 
 
-def published(function: Function, description: str | None, *, now_ms: int, revision: str, build: str) -> tuple[Function, Version]:
+def published(
+    function: Function, description: str | None, *, now_ms: int, revision: str, build: str
+) -> tuple[Function, Version]:
     """The function with `$LATEST` as its next version, and that version; the last one where nothing has changed since.
 
     A version of code that is ready is Active at once: it is the same package.

@@ -41,8 +41,7 @@ def parse_layer(caller: Caller, text: str) -> LayerReference:
     region, account, name, version = match.groups()
     if region != caller.region:
         raise InvalidParameterValue(
-            "Layers are not in the same region as the function. "
-            f"Layers are expected to be in region {caller.region}."
+            f"Layers are not in the same region as the function. Layers are expected to be in region {caller.region}."
         )
     return LayerReference(account, region, name, int(version) if version else None)
 

@@ -23,9 +23,7 @@ class Ledger:
 
     __slots__ = ("_now", "_writer", "new_id", "records")
 
-    def __init__(
-        self, records: Records, writer: RecordWriter, *, now: Callable[[], float], new_id: Callable[[], str]
-    ) -> None:
+    def __init__(self, records: Records, writer: RecordWriter, *, now: Callable[[], float], new_id: Callable[[], str]) -> None:
         """`now` in epoch seconds; `new_id` answers a new uuid each time."""
         self.records = records
         self._writer = writer

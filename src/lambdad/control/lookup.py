@@ -24,9 +24,7 @@ def denied(caller: Caller, action: str, resource: str) -> AccessDenied:
 
 def function_name(caller: Caller, params: dict[str, Any], action: str) -> FunctionName:
     """The function that `FunctionName` and `Qualifier` mean. Raises AccessDenied for one of another account."""
-    name = parse_function_name(
-        params["FunctionName"], params.get("Qualifier"), account=caller.account, region=caller.region
-    )
+    name = parse_function_name(params["FunctionName"], params.get("Qualifier"), account=caller.account, region=caller.region)
     if name.account != caller.account:
         raise denied(caller, action, name.arn)
     return name

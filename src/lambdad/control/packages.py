@@ -53,7 +53,9 @@ def source_of(code: Mapping[str, Any]) -> bytes | Stored:
         return bytes(zipped)
     if bucket and key:
         if code.get("S3ObjectStorageMode") == "REFERENCE":
-            raise InvalidParameterValue("lambdad does not support packages that stay in S3 (S3ObjectStorageMode REFERENCE) yet.")
+            raise InvalidParameterValue(
+                "lambdad does not support packages that stay in S3 (S3ObjectStorageMode REFERENCE) yet."
+            )
         return Stored(bucket, key, code.get("S3ObjectVersion"))
     if bucket or key:
         raise InvalidParameterValue("Please provide both S3Bucket and S3Key.")
@@ -130,12 +132,10 @@ class Packages:
         if code_size(self._ledger.records, caller.account, caller.region) + len(data) > self._limits.code_storage:
             raise CodeStorageExceeded
         taken = await self._artifacts.take_zip(data)
+        # Should no record come of it (a dry run, a conflict, a full disk), a later sweep takes it away.
+        self._release({taken.code.digest})
         await self._check_together(taken, [layer.code for layer in layers])
         return taken.code
-
-    async def discard(self, code: Code) -> None:
-        """What was taken in for a dry run may go."""
-        self._release({code.digest})
 
     async def check_sizes(self, code: Code, layers: Iterable[Layer]) -> None:
         """Raises InvalidParameterValue where code and layers are too large together."""

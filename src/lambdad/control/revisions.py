@@ -26,8 +26,7 @@ def check_changeable(function: Function) -> None:
 def check_not_updating(function: Function) -> None:
     if function.latest.update_status == "InProgress":
         raise ResourceConflict(
-            "The operation cannot be performed at this time. "
-            f"An update is in progress for resource: {function.arn}"
+            f"The operation cannot be performed at this time. An update is in progress for resource: {function.arn}"
         )
 
 

@@ -31,7 +31,8 @@ class AnswerStream:
             return
         self._chunks.append(data)
         self._size += len(data)
-        if self._size > HIGH_WATER and not self._full:
+        if self._size > HIGH_WATER:
+            # Each time: a new invocation's runtime may have been set going by the reader of an old answer.
             self._full = True
             self._on_full()
         self._wake()
@@ -61,6 +62,9 @@ class AnswerStream:
 
     async def aclose(self) -> None:
         """The function goes on; what it still sends is dropped."""
+        self.abandon()
+
+    def abandon(self) -> None:
         self._unread = True
         self._chunks.clear()
         self._size = 0

@@ -2,7 +2,7 @@
 
 Steps (executed by `launcher.enter`): `["directory", path, mode]`, `["file", path, text]`, `["link", path, target]`,
 `["copy", path, source]`, `["bind", path, source]` (read-only, no devices, no set-uid), `["device", path, source]`,
-`["tmpfs", path, options]`. Paths are those of the inside; sources are the host's.
+`["tmpfs", path, options]`, `["cover", path]` (an empty directory over the one that is there). Paths are those of the inside; sources are the host's.
 Paths of the inside are those of AWS's own images: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html
 """
 
@@ -163,7 +163,7 @@ def _python(executable: Path, target: str) -> list[list[Any]]:
     steps: list[list[Any]] = [["bind", target, str(prefix)]]
     if str(prefix) != "/usr":
         # What somebody has installed for themselves is not there on AWS, and would only seem to work.
-        steps += [["tmpfs", f"{target}/{path.relative_to(prefix)}", "size=4k,mode=0755"] for path in _site_packages(prefix)]
+        steps += [["cover", f"{target}/{path.relative_to(prefix)}"] for path in _site_packages(prefix)]
     return steps
 
 

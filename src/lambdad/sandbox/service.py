@@ -13,7 +13,8 @@ from typing import Any
 from lambdad.domain.runtimes import RUNTIMES
 from lambdad.sandbox import root
 from lambdad.sandbox.api import Interpreter, Level, SandboxFailure
-from lambdad.sandbox.cgroups import CONTROLLERS, Cgroups, Group, Layout
+from lambdad.sandbox.cgroups import Cgroups, Group
+from lambdad.sandbox.host import Host
 from lambdad.sandbox.instance import Instance, clean
 from lambdad.sandbox.launchers import Launcher, Recipe
 from lambdad.sandbox.stems import Places, Stem
@@ -22,18 +23,6 @@ _PACKAGE = Path(__file__).resolve().parent
 RUNTIME_API_PORT = 9001
 PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
 """What AWS's Python runtimes bring along; https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html"""
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What the host offers; `lambdad.sandbox.host.inspect` finds out."""
-
-    interpreters: Sequence[Interpreter]
-    cgroups: Layout
-    root: bool
-    """Real root with the capabilities that the launcher needs, so no user namespace around it."""
-    user_namespaces: bool
-    """Can be made (around the launcher without root, around every runtime in any case)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +59,9 @@ class _Sandboxes:
 
     level: Level
 
-    def __init__(self, means: Means, settings: Settings, ids: Callable[[], str], serial: int = 0) -> None:
+    def __init__(self, host: Host, settings: Settings, ids: Callable[[], str], serial: int = 0) -> None:
         """`ids` makes names that are unique and fit for a file name; `serial` tells several of one process apart."""
-        self._means, self._settings, self._ids = means, settings, ids
+        self._host, self._settings, self._ids = host, settings, ids
         self._instance = Instance(settings.scratch, serial)
         self._cgroups: Cgroups | None = None
         self._lines: dict[str, _Line] = {}
@@ -82,13 +71,13 @@ class _Sandboxes:
         self._uid_of: dict[str, int] = {}
         self._closed = False
         self._opened = False
-        self._known = {interpreter.identifier: interpreter for interpreter in means.interpreters}
+        self._known = {interpreter.identifier: interpreter for interpreter in host.interpreters}
 
     async def open(self) -> None:
         """Clean up after the dead, prepare directories and control groups, start what is to be ready ahead."""
         self._settings.scratch.mkdir(parents=True, exist_ok=True)
         clean(self._settings.scratch)
-        cgroups = Cgroups(self._means.cgroups, self._instance.name) if self._means.cgroups.version else None
+        cgroups = Cgroups(self._host.cgroups, self._instance.name) if self._host.cgroups.version else None
         self._instance.prepare([] if cgroups is None else sorted(set(cgroups.directories.values())))
         if cgroups is not None:
             cgroups.prepare()
@@ -205,7 +194,7 @@ class _Sandboxes:
         launcher = await self._launcher(line)
         identity = self._ids()
         group: Group | None = None if self._cgroups is None else self._cgroups.create(identity)
-        uid = self._uids.take() if self._means.root and self.level == "namespaces" else None
+        uid = self._uids.take() if self._host.root and self.level == "namespaces" else None
         if uid is not None:
             self._uid_of[identity] = uid
         places = self._places(identity, line.interpreter)
@@ -237,7 +226,7 @@ class _Sandboxes:
             "execute": execute,
             "environment": environment,
             "ports": [RUNTIME_API_PORT, *([] if endpoint is None else [endpoint])],
-            "user_namespaces": self._means.user_namespaces,
+            "user_namespaces": self._host.user_namespaces,
             "limit_processes": self.level == "namespaces",
             "runtime_root": runtime_root,
         }
@@ -264,7 +253,7 @@ class NamespaceSandboxes(_Sandboxes):
         )
         made = root.program(interpreter, sources)
         enter = {
-            "user_namespace": not self._means.root,
+            "user_namespace": not self._host.root,
             "mount_point": str((self._instance.directory / "root").resolve()),
             "plan": made.plan,
             "execute": made.execute,
@@ -327,10 +316,6 @@ class _Numbers:
 def _own_executable() -> Path:
     """The interpreter itself, not a virtual environment's link to it."""
     return Path(getattr(sys, "_base_executable", sys.executable)).resolve()
-
-
-def missing_controllers(layout: Layout) -> tuple[str, ...]:
-    return tuple(controller for controller in CONTROLLERS if controller not in layout.directories)
 
 
 def _look(task: "asyncio.Task[Launcher]") -> None:

@@ -46,6 +46,9 @@ def take_step(root: str, step: "List[Any]") -> None:
     elif kind == "tmpfs":
         os.makedirs(path, exist_ok=True)
         kernel.mount("tmpfs", path, kernel.MS_NOSUID | kernel.MS_NODEV, step[2])
+    elif kind == "cover":
+        kernel.mount("tmpfs", path, kernel.MS_NOSUID | kernel.MS_NODEV, "size=4k,mode=0755")
+        kernel.make_read_only(path)
     else:
         raise ValueError(f"unknown step {kind!r} at {step[1]}")
 

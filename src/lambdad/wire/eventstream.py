@@ -231,3 +231,8 @@ def complete(error_code: str | None = None, error_details: str | None = None, lo
     members = {"ErrorCode": error_code, "ErrorDetails": error_details, "LogResult": log_result}
     headers = {":event-type": "InvokeComplete", ":content-type": "application/json", ":message-type": "event"}
     return encode(Message(headers, msgspec.json.encode({key: value for key, value in members.items() if value is not None})))
+
+
+def error(code: str, message: str) -> bytes:
+    """An error that the model does not have, in mid-stream."""
+    return encode(Message({":error-code": code, ":error-message": message[:8000], ":message-type": "error"}))

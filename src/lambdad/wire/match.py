@@ -1,8 +1,8 @@
 """Which operation a request asks for.
 
-rest-json and rest-xml: the URI templates of the model are compiled once. Where several fit, the most specific wins: literal path
-segments before labels, a plain label before a greedy one, then literal parts of the query (`?acl`, `?List=ALL`), then required
-parameters that are there (that is how S3 tells CopyObject from PutObject).
+rest-json and rest-xml: the URI templates of the model are compiled once. Where several fit, the most specific wins: literal
+path segments before labels, a plain label before a greedy one, then literal parts of the query (`?acl`, `?List=ALL`), then
+required parameters that are there (that is how S3 tells CopyObject from PutObject).
 json: the `X-Amz-Target` header. query: `Action`.
 """
 

@@ -156,7 +156,7 @@ class Model:
         metadata = document["metadata"]
         self.name = name
         self.metadata: Mapping[str, Any] = metadata
-        self.protocol: Protocol = metadata["protocol"]
+        self.protocol: Protocol = _protocol(metadata)
         self.signing_name: str = metadata.get("signingName") or metadata["endpointPrefix"]
         self.target_prefix: str | None = metadata.get("targetPrefix")
         self.json_version: str = metadata.get("jsonVersion", "1.0")
@@ -240,6 +240,17 @@ class Models:
                     _drop_documentation(document)
                     return document
         raise UnknownService(name)
+
+
+def _protocol(metadata: Mapping[str, Any]) -> Protocol:
+    """The first of the service's protocols that is spoken here. Services that speak none are only ever answered with errors."""
+    for name in (metadata["protocol"], *metadata.get("protocols", ())):
+        match name:
+            case "rest-json" | "json" | "query" | "rest-xml":
+                return name  # type: ignore[no-any-return]
+            case "ec2":
+                return "query"
+    return "json"
 
 
 def _name(entry: Traversable) -> str:

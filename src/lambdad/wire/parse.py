@@ -1,6 +1,7 @@
 """From a request to parameters by their model names.
 
-Blobs arrive as bytes, timestamps as epoch seconds (float), numbers as int or float; what the model does not know is dropped, as AWS does.
+Blobs arrive as bytes, timestamps as epoch seconds (float), numbers as int or float; what the model does not know is
+dropped, as AWS does.
 Anything that can't be read raises CallerError `SerializationException` (400), with the texts of AWS's own deserialiser.
 """
 

@@ -116,7 +116,7 @@ def _unicode_word(pattern: str) -> bool:
 
 def _escape(pattern: str, position: int, inside: bool) -> str:
     following = pattern[position + 1 : position + 2]
-    if not following or following in "QEGXx" and (following != "x" or pattern.startswith("\\x{", position)):
+    if not following or (following in "QEGXx" and (following != "x" or pattern.startswith("\\x{", position))):
         raise _Inexpressible
     if following in "zZhR" and not inside:
         return _ESCAPES[following]

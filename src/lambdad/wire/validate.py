@@ -1,8 +1,8 @@
 """What the service model demands of parameters, with AWS's texts.
 
-All faults are reported together: `2 validation errors detected: Value 'x' at 'functionName' failed to satisfy constraint: Member
-must satisfy regular expression pattern: …; Value null at 'code' failed to satisfy constraint: Member must not be null`. AWS does
-not promise an order of faults; ours is that of the model's members.
+All faults are reported together: `2 validation errors detected: Value 'x' at 'functionName' failed to satisfy constraint:
+Member must satisfy regular expression pattern: …; Value null at 'code' failed to satisfy constraint: Member must not be
+null`. AWS does not promise an order of faults; ours is that of the model's members.
 """
 
 import re

@@ -88,6 +88,6 @@ def _allowed(value: str) -> str:
     if value.isprintable():
         return value
     return "".join(
-        c if c >= " " and c not in "\ufffe\uffff" and not "\ud800" <= c <= "\udfff" or c in "\t\n\r" else "\ufffd"
+        c if (c >= " " and c not in "\ufffe\uffff" and not "\ud800" <= c <= "\udfff") or c in "\t\n\r" else "\ufffd"
         for c in value
     )

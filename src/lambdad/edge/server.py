@@ -121,6 +121,7 @@ class Server:
                 task.cancel()
             await asyncio.wait(self.tasks)
         self._listeners.clear()
+        await asyncio.sleep(0)  # The transports that were cut off report their end in the next turn of the loop.
 
     def date(self) -> str:
         """Value of the Date header, made once per second."""

@@ -15,7 +15,7 @@ from lambdad.domain.errors import CallerError
 from lambdad.wire.messages import Request
 from lambdad.wire.models import Model, Operation, Protocol
 
-_LABEL = re.compile(r"\{([A-Za-z0-9_]+)(\+?)\}")
+_LABEL = re.compile(r"\{([A-Za-z0-9_.-]+)(\+?)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,12 @@ class _Route:
     literal_segments: int
     greedy: int
     query: tuple[tuple[str, str | None], ...]
+    current: bool
+    """Not deprecated: S3 has two operations each for lifecycle and notification under one address."""
     needed: tuple[tuple[str, str], ...]
     """Location and name of the required parameters outside the path and body."""
 
-    def rank(self, request: Request) -> tuple[int, int, int, bool, int] | None:
+    def rank(self, request: Request) -> tuple[int, int, int, bool, int, bool] | None:
         """How well the request's query and headers fit; None if they don't."""
         pairs = request.query_pairs
         names = {name for name, _ in pairs}
@@ -44,7 +46,7 @@ class _Route:
             if name not in names or (value is not None and (name, value) not in pairs):
                 return None
         there = sum(name in (names if where == "querystring" else request.headers) for where, name in self.needed)
-        return (self.literal_segments, -self.greedy, len(self.query), there == len(self.needed), there)
+        return (self.literal_segments, -self.greedy, len(self.query), there == len(self.needed), there, self.current)
 
 
 class Matcher:
@@ -60,7 +62,7 @@ class Matcher:
         """None where no template fits. Raises CallerError where a label can't be decoded."""
         path = request.path
         first = path.split("/", 2)[1] if path.startswith("/") else None
-        best: tuple[tuple[int, int, int, bool, int], _Route, re.Match[str]] | None = None
+        best: tuple[tuple[int, int, int, bool, int, bool], _Route, re.Match[str]] | None = None
         for key in ((request.method, first), (request.method, None)):
             for route in self._routes.get(key, ()):
                 found = route.pattern.fullmatch(path)
@@ -70,7 +72,7 @@ class Matcher:
         if best is None:
             return None
         _, route, found = best
-        return Match(route.operation, {name: _decode(found[name]) for name in route.labels})
+        return Match(route.operation, {name: _decode(text) for name, text in zip(route.labels, found.groups(), strict=True)})
 
 
 def _compile(operation: Operation) -> _Route:
@@ -81,7 +83,7 @@ def _compile(operation: Operation) -> _Route:
         pattern += re.escape(path[position : label.start()])
         name = label[1]
         labels.append(name)
-        pattern += f"(?P<{name}>.+)" if label[2] else f"(?P<{name}>[^/]+)"
+        pattern += "(.+)" if label[2] else "([^/]+)"
         greedy += bool(label[2])
         position = label.end()
     pattern += re.escape(path[position:])
@@ -89,7 +91,16 @@ def _compile(operation: Operation) -> _Route:
     if not path.endswith(("+}", "/")):
         pattern += "/?"  # Older SDKs end some of Lambda's paths with a slash, and AWS takes both.
     wanted = tuple((name, value or None) for name, value in parse_qsl(query, keep_blank_values=True))
-    return _Route(operation, re.compile(pattern, re.DOTALL), tuple(labels), literals, greedy, wanted, tuple(_needed(operation)))
+    return _Route(
+        operation,
+        re.compile(pattern, re.DOTALL),
+        tuple(labels),
+        literals,
+        greedy,
+        wanted,
+        not operation.traits.get("deprecated"),
+        tuple(_needed(operation)),
+    )
 
 
 def _needed(operation: Operation) -> Iterable[tuple[str, str]]:

@@ -145,6 +145,11 @@ class Operation:
         self.input: Shape | None = model.shape(traits["input"]["shape"]) if "input" in traits else None
         self.output: Shape | None = model.shape(traits["output"]["shape"]) if "output" in traits else None
 
+    @property
+    def literal_query(self) -> tuple[str, ...]:
+        """Names of the query parameters that are part of the address, e.g. `list-type`."""
+        return tuple(part.partition("=")[0] for part in self.uri.partition("?")[2].split("&") if part)
+
     def __repr__(self) -> str:
         return f"<Operation {self.name}: {self.method} {self.uri}>"
 

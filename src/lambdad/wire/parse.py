@@ -55,7 +55,7 @@ def _outside_body(request: Request, match: Match, shape: Shape) -> Params:
             case "uri":
                 params[name] = scalar(member, match.labels[member.wire_name])
             case "querystring":
-                value = _query_member(request, shape, member)
+                value = _query_member(request, match, shape, member)
             case "header":
                 text = request.headers.get(member.wire_name.lower())
                 value = None if text is None else _header(member, text)
@@ -68,10 +68,11 @@ def _outside_body(request: Request, match: Match, shape: Shape) -> Params:
     return params
 
 
-def _query_member(request: Request, shape: Shape, member: Member) -> Any:
+def _query_member(request: Request, match: Match, shape: Shape, member: Member) -> Any:
     pairs = request.query_pairs
     if member.shape.kind == "map":
         named = {other.wire_name for other in shape.members.values() if other.location == "querystring"}
+        named.update(match.operation.literal_query)
         rest = [(key, value) for key, value in pairs if key not in named]
         if member.shape.item.shape.kind != "list":
             return dict(rest) or None

@@ -166,7 +166,8 @@ def test_snapstart_hooks_can_be_registered(run: Run) -> None:
         "register_after_restore(print, 'restored', end='')\n"
         "def handler(event, context):\n"
         "    import snapshot_restore_py as s\n"
-        "    return [s.get_before_snapshot() == [(before, (), {})], s.get_after_restore() == [(print, ('restored',), {'end': ''})]]\n"
+        "    after = [(print, ('restored',), {'end': ''})]\n"
+        "    return [s.get_before_snapshot() == [(before, (), {})], s.get_after_restore() == after]\n"
     )
     host.expect(NEXT)
     assert host.invoke().json == [True, True]

@@ -7,7 +7,7 @@ import select
 import socket
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -184,19 +184,3 @@ class Host:
         ready, _, _ = select.select([self.telemetry], [], [], _PATIENCE)
         assert ready, "the runtime does not end"
         return not self.telemetry.recv(1, socket.MSG_PEEK)
-
-
-@dataclass
-class Code:
-    """A function's directory."""
-
-    path: Path
-    files: dict[str, str] = field(default_factory=dict)
-
-    def write(self, **files: str) -> Path:
-        """Files by name, with `__` for a dot before the suffix (`m__py`) and `_S_` for a slash."""
-        for name, text in files.items():
-            target = self.path / name.replace("_S_", "/").replace("__", ".")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text)
-        return self.path

@@ -119,7 +119,7 @@ async def test_a_timeout_resets_the_environment_and_keeps_tmp(clock: VirtualCloc
             inside.print("working\n")
             await inside.forever()
         inside.respond(event, inside.sandbox.files["kept"])
-        await inside.forever()
+        await inside.next()
 
     async with Bench(script) as bench:
         environment = await bench.worker.start(version(timeout=3), "on-demand")

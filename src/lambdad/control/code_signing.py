@@ -151,7 +151,8 @@ def require_config(records: Records, arn: str) -> CodeSigningConfig:
     if config is None:
         raise CallerError.named(
             "CodeSigningConfigNotFoundException",
-            f"The code signing configuration cannot be found. Check that the provided configuration is not deleted: {arn}.",
+            "The code signing configuration cannot be found. "
+            f"Check that the provided configuration is not deleted: {arn}.",
             404,
         )
     return config

@@ -42,7 +42,7 @@ def test_every_interpreter_answers_logs_and_fails_alike(run: Run, any_interprete
     assert failure.json["errorMessage"] == "no"
     [frame] = failure.json["stackTrace"]
     assert frame.endswith("/m.py\", line 5, in handler\n    if event['fail']: raise ValueError('no')\n")
-    assert host.log()[-1].startswith('[ERROR] ValueError: no\nTraceback (most recent call last):\n\xa0\xa0File "')
+    assert host.log()[-1].startswith("[ERROR] ValueError: no\nTraceback (most recent call last):\n\xa0\xa0File \"")
 
 
 def test_every_interpreter_reports_a_missing_module(run: Run, any_interpreter: str) -> None:

@@ -23,9 +23,7 @@ def after(run: Run, body: str, environment: dict[str, str] | None = None, top: s
 
 
 def test_print_and_logging_keep_their_order(run: Run) -> None:
-    host = after(
-        run, "print('a')\nlogging.warning('b')\nprint('c', file=sys.stderr)\nprint('d\\n\\ne', end='')\nlogging.error('f')"
-    )
+    host = after(run, "print('a')\nlogging.warning('b')\nprint('c', file=sys.stderr)\nprint('d\\n\\ne', end='')\nlogging.error('f')")
     assert [text.rpartition("\t")[2] for text in host.log()] == ["a\n", "b\n", "c\n", "d\n", "\n", "f\n", "e"]
 
 
@@ -95,8 +93,7 @@ def test_print_stays_text_in_json_format(run: Run) -> None:
 
 def test_a_functions_own_formatter(run: Run) -> None:
     host = after(
-        run,
-        "logging.getLogger().handlers[0].setFormatter(logging.Formatter('%(aws_request_id)s|%(message)s'))\nlogging.error('x')",
+        run, "logging.getLogger().handlers[0].setFormatter(logging.Formatter('%(aws_request_id)s|%(message)s'))\nlogging.error('x')"
     )
     assert host.log() == ["r-1|x"]
 

@@ -67,6 +67,8 @@ class Version(Struct, frozen=True, kw_only=True):
     stored: dict[str, Any] = {}
     """Members of the API that lambdad stores and returns but does not act on, by their API name (VpcConfig, …)."""
     runtime_version_arn: str = ""
+    config_sha256: str = ""
+    """Base64 of the configuration's SHA-256; a published version keeps the one that `$LATEST` had."""
     state: State = "Pending"
     state_reason: str | None = None
     state_reason_code: str | None = None

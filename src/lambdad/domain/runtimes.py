@@ -41,6 +41,12 @@ def _all() -> tuple[Runtime, ...]:
         )],
         *[Runtime(f"dotnet{major}", "dotnet", major) for major in ("10", "8")],
         *[Runtime(f"ruby{number}", "ruby", number) for number in ("4.0", "3.4", "3.3", "3.2")],
+        Runtime("nodejs", "nodejs", "0.10", blocked=True),
+        Runtime("nodejs4.3-edge", "nodejs", "4.3", blocked=True),
+        Runtime("java8", "java", "8", blocked=True),
+        Runtime("dotnet6", "dotnet", "6", blocked=True),
+        *[Runtime(f"dotnetcore{number}", "dotnet", number, blocked=True) for number in ("1.0", "2.0", "2.1", "3.1")],
+        *[Runtime(f"ruby{number}", "ruby", number, blocked=True) for number in ("2.5", "2.7")],
     ]  # fmt: skip
     return (*python, *python_blocked, *node, *node_blocked, *others)
 

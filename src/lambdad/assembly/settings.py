@@ -1,0 +1,43 @@
+"""Every setting of a node, frozen: read once by the command line, handed down in slices. docs/settings.md lists them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lambdad.domain import limits
+
+Isolation = Literal["namespaces", "process"]
+
+
+def default_data_dir(environment: Mapping[str, str]) -> Path:
+    """`$XDG_DATA_HOME/lambdad`, else `~/.local/share/lambdad` (XDG Base Directory Specification 0.8)."""
+    home = environment.get("XDG_DATA_HOME") or str(Path(environment.get("HOME") or "/") / ".local" / "share")
+    return Path(home) / "lambdad"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    data_dir: Path
+    """Where functions, layers, code and logs live. One lambdad at a time; private to its user."""
+    host: str = "127.0.0.1"
+    """Address to listen on. Only loopback addresses, as long as signatures are not verified."""
+    port: int = 4566
+    """TCP port; 0 takes a free one. 4566 is what tools for AWS emulators expect."""
+    isolation: Isolation | None = None
+    """None: the strongest level that the host offers, but never `process`, which has to be asked for."""
+    account: str = "000000000000"
+    """Account of callers whose access key id is not itself an account of twelve digits; emulators' habit."""
+    concurrency: int = limits.CONCURRENCY
+    """Concurrent executions per account and region; AWS's default."""
+    keep_warm: float = 600.0
+    """Seconds that an idle environment is kept. AWS keeps them for some 5 to 15 minutes."""
+    stems: int = 2
+    """Sandboxes kept ready, without code, for each runtime in use."""
+    memory: int | None = None
+    """MB that environments may be promised together; None: no limit but the host's own, since idle functions use a
+    fraction of what they are promised."""
+    grace: float = 10.0
+    """Seconds that running requests get to finish when lambdad is told to stop."""
+    retry_delay: float = 60.0
+    """Seconds before the first retry of a failed asynchronous invocation; the second waits twice as long, as on AWS."""

@@ -1,0 +1,318 @@
+"""The lines that Lambda itself writes into a function's log: INIT_START, START, END, REPORT and what went wrong.
+
+Texts: recordings of AWS's own lines. JSON forms and the levels of system events:
+https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html (log formats, "system log level event
+mapping") and https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html (members of the records).
+
+`render` answers one log event without its final line end; where a line is put into a tail, the writer adds the line end.
+It runs three times in each invocation, so the text forms are plain f-strings and the JSON forms quote only their free texts.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import ceil
+from typing import Literal, assert_never
+
+Status = Literal["success", "failure", "error", "timeout"]
+"""failure: the handler or the runtime reported an error; error: a process exited or crashed; timeout: the time was up."""
+Format = Literal["Text", "JSON"]
+Phase = Literal["init", "invoke"]
+"""invoke: INIT ran again inside an invocation (a suppressed init)."""
+
+SYSTEM_LEVELS = {"DEBUG": 0, "INFO": 1, "WARN": 2}
+"""https://docs.aws.amazon.com/lambda/latest/api/API_LoggingConfig.html, SystemLogLevel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Where a traced invocation is in X-Ray."""
+
+    root: str
+    """E.g. `1-5f3e…-…`."""
+    segment_id: str
+    """Sixteen hex digits."""
+    sampled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class InitStart:
+    runtime_version: str
+    """E.g. `python:3.12.v30`; "" where the runtime has none."""
+    runtime_version_arn: str
+    initialization_type: str = "on-demand"
+    phase: Phase = "init"
+    function_name: str = ""
+    function_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InitRuntimeDone:
+    """The runtime's part of INIT has ended. Written in the JSON format only."""
+
+    status: Status
+    error_type: str | None = None
+    initialization_type: str = "on-demand"
+    phase: Phase = "init"
+
+
+@dataclass(frozen=True, slots=True)
+class InitReport:
+    duration_ms: float
+    status: Status
+    error_type: str | None = None
+    initialization_type: str = "on-demand"
+    phase: Phase = "init"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    request_id: str
+    version: str
+    """`$LATEST` or a number."""
+    trace: Trace | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeDone:
+    """The runtime is done with an invocation. Written in the JSON format only."""
+
+    request_id: str
+    status: Status
+    error_type: str | None
+    duration_ms: float
+    produced_bytes: int | None = None
+    trace: Trace | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Written in the text format only."""
+
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    request_id: str
+    duration_ms: float
+    billed_ms: int
+    """See `billed`."""
+    memory_mb: int
+    max_memory_mb: int
+    init_ms: float | None = None
+    """On the first invocation of an environment."""
+    status: Status = "success"
+    error_type: str | None = None
+    trace: Trace | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """Written in the text format only; in JSON the report's status says it."""
+
+    request_id: str
+    seconds: float
+    """The configured timeout, not the time that passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExitLine:
+    """The runtime's process ended: `RequestId: … Error: text`, then the type on a line of its own."""
+
+    request_id: str
+    text: str
+    """E.g. `Runtime exited with error: exit status 1`."""
+    error_type: str
+    """E.g. `Runtime.ExitError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogsDropped:
+    """Events of this stream were lost because storage could not keep up."""
+
+    reason: str
+    records: int
+    size: int
+    """Bytes."""
+
+
+Event = InitStart | InitRuntimeDone | InitReport | Start | RuntimeDone | End | Report | Timeout | ExitLine | LogsDropped
+
+_quote = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def billed(duration_ms: float, init_ms: float | None = None) -> int:
+    """Billed Duration in ms: Duration, and Init Duration where INIT ran, rounded up to the next whole millisecond.
+
+    https://aws.amazon.com/blogs/compute/aws-lambda-standardizes-billing-for-init-phase/ (since 2025-08-01).
+    """
+    # Both are measured in floats: rounding to nanoseconds first keeps 3.0000000000000004 from being billed as 4.
+    return ceil(round(duration_ms + (init_ms or 0.0), 6))
+
+
+def timestamp(time_ms: int) -> str:
+    """`2026-11-21T10:00:03.005Z`."""
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec='milliseconds')[:-6]}Z"
+
+
+def render(event: Event, *, time_ms: int, format: Format = "Text", system_level: str | None = None) -> str | None:
+    """The log event to write for `event`, or None where this format or level has none.
+
+    `system_level` (DEBUG, INFO, WARN; None = INFO) counts in the JSON format only, as on AWS.
+    """
+    if format == "Text":
+        return _text(event, time_ms)
+    if SYSTEM_LEVELS[level(event)] < SYSTEM_LEVELS[system_level or "INFO"]:
+        return None
+    return _json(event, time_ms)
+
+
+def level(event: Event) -> str:
+    """The level of a system event, after AWS's table."""
+    match event:
+        case InitStart():
+            return "INFO" if event.runtime_version else "DEBUG"
+        case InitRuntimeDone() | RuntimeDone():
+            return "DEBUG" if event.status == "success" else "WARN"
+        case InitReport():
+            if event.status != "success":
+                return "WARN"
+            return "DEBUG" if event.initialization_type == "on-demand" else "INFO"
+        case Report():
+            return "INFO" if event.status == "success" else "WARN"
+        case Start() | End():
+            return "INFO"
+        case Timeout() | ExitLine() | LogsDropped():
+            return "WARN"
+        case _:
+            assert_never(event)
+
+
+def _text(event: Event, time_ms: int) -> str | None:
+    match event:
+        case Start():
+            return f"START RequestId: {event.request_id} Version: {event.version}"
+        case End():
+            return f"END RequestId: {event.request_id}"
+        case Report():
+            return _report_text(event)
+        case InitStart():
+            return (
+                f"INIT_START Runtime Version: {event.runtime_version}\tRuntime Version ARN: {event.runtime_version_arn}"
+                if event.runtime_version
+                else None
+            )
+        case InitReport():
+            return _init_report_text(event)
+        case Timeout():
+            # AWS ends this event with two line ends; one of them is the event's own.
+            return f"{timestamp(time_ms)} {event.request_id} Task timed out after {event.seconds:.2f} seconds\n"
+        case ExitLine():
+            return f"RequestId: {event.request_id} Error: {event.text}\n{event.error_type}"
+        case LogsDropped():
+            return f"LOGS_DROPPED Records: {event.records}\tBytes: {event.size}\tReason: {event.reason}"
+        case RuntimeDone() | InitRuntimeDone():
+            return None
+        case _:
+            assert_never(event)
+
+
+def _report_text(event: Report) -> str:
+    head = (
+        f"REPORT RequestId: {event.request_id}\tDuration: {event.duration_ms:.2f} ms\tBilled Duration: {event.billed_ms} ms"
+        f"\tMemory Size: {event.memory_mb} MB\tMax Memory Used: {event.max_memory_mb} MB\t"
+    )
+    if event.init_ms is not None:
+        head += f"Init Duration: {event.init_ms:.2f} ms\t"
+    if event.status in ("error", "timeout"):
+        head += f"Status: {event.status}" + (f"\tError Type: {event.error_type}" if event.error_type else "")
+    if event.trace is not None:
+        sampled = "true" if event.trace.sampled else "false"
+        head += f"\nXRAY TraceId: {event.trace.root}\tSegmentId: {event.trace.segment_id}\tSampled: {sampled}\t"
+    return head
+
+
+def _init_report_text(event: InitReport) -> str | None:
+    """On demand only for a failure; a suppressed init has no line of its own: its time is in the invocation's Duration."""
+    if event.phase == "invoke" or (event.status == "success" and event.initialization_type == "on-demand"):
+        return None
+    text = f"INIT_REPORT Init Duration: {event.duration_ms:.2f} ms"
+    if event.status != "success":
+        text += f"\tPhase: {event.phase}\tStatus: {event.status}"
+    return text + (f"\tError Type: {event.error_type}" if event.error_type else "")
+
+
+def _json(event: Event, time_ms: int) -> str | None:
+    match event:
+        case Start():
+            kind = "start"
+            record = f'{{"requestId":{_quote(event.request_id)},"version":{_quote(event.version)}{_tracing(event.trace)}}}'
+        case Report():
+            kind, record = "report", _report_json(event)
+        case RuntimeDone():
+            produced = "" if event.produced_bytes is None else f',"producedBytes":{event.produced_bytes}'
+            kind = "runtimeDone"
+            record = (
+                f'{{"requestId":{_quote(event.request_id)},"status":"{event.status}"{_error_type(event.error_type)}'
+                f',"metrics":{{"durationMs":{_number(event.duration_ms)}{produced}}}{_tracing(event.trace)}}}'
+            )
+        case InitStart():
+            kind, record = "initStart", _init_start_json(event)
+        case InitRuntimeDone():
+            kind, record = "initRuntimeDone", f"{{{_init_head(event)}{_error_type(event.error_type)}}}"
+        case InitReport():
+            metrics = f'"metrics":{{"durationMs":{_number(event.duration_ms)}}}'
+            kind, record = "initReport", f"{{{_init_head(event)}{_error_type(event.error_type)},{metrics}}}"
+        case ExitLine():
+            # The Logs API's platform.fault: no other record carries the text.
+            kind, record = "fault", _quote(f"RequestId: {event.request_id} Error: {event.text}\n{event.error_type}")
+        case LogsDropped():
+            kind = "logsDropped"
+            record = f'{{"reason":{_quote(event.reason)},"droppedRecords":{event.records},"droppedBytes":{event.size}}}'
+        case End() | Timeout():
+            return None
+        case _:
+            assert_never(event)
+    return f'{{"time":"{timestamp(time_ms)}","type":"platform.{kind}","record":{record}}}'
+
+
+def _report_json(event: Report) -> str:
+    init = "" if event.init_ms is None else f',"initDurationMs":{_number(event.init_ms)}'
+    return (
+        f'{{"requestId":{_quote(event.request_id)},"metrics":{{"durationMs":{_number(event.duration_ms)}'
+        f',"billedDurationMs":{event.billed_ms},"memorySizeMB":{event.memory_mb},"maxMemoryUsedMB":{event.max_memory_mb}{init}}}'
+        f',"status":"{event.status}"{_error_type(event.error_type)}{_tracing(event.trace)}}}'
+    )
+
+
+def _init_start_json(event: InitStart) -> str:
+    members = {
+        "initializationType": event.initialization_type,
+        "phase": event.phase,
+        "runtimeVersion": event.runtime_version,
+        "runtimeVersionArn": event.runtime_version_arn,
+        "functionName": event.function_name,
+        "functionVersion": event.function_version,
+    }
+    return "{" + ",".join(f'"{name}":{_quote(value)}' for name, value in members.items() if value) + "}"
+
+
+def _init_head(event: InitRuntimeDone | InitReport) -> str:
+    return f'"initializationType":{_quote(event.initialization_type)},"phase":"{event.phase}","status":"{event.status}"'
+
+
+def _error_type(name: str | None) -> str:
+    return f',"errorType":{_quote(name)}' if name else ""
+
+
+def _tracing(trace: Trace | None) -> str:
+    if trace is None:
+        return ""
+    value = f"Root={trace.root};Parent={trace.segment_id};Sampled={int(trace.sampled)}"
+    return f',"tracing":{{"spanId":{_quote(trace.segment_id)},"type":"X-Amzn-Trace-Id","value":{_quote(value)}}}'
+
+
+def _number(value: float) -> str:
+    """Milliseconds with at most three decimals; no exponent and never NaN, since JSON has neither."""
+    return f"{value:.3f}".rstrip("0").rstrip(".")

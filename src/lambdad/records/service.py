@@ -1,0 +1,178 @@
+"""The snapshot: records in memory, kept current by a watch of the substrate."""
+
+import asyncio
+from bisect import bisect_left, insort
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from lambdad.domain.arns import FunctionName
+from lambdad.domain.functions import CodeSigningConfig, Function, LayerName, LayerVersion, Version
+from lambdad.records.api import FunctionListener
+from lambdad.records.encoding import PREFIXES, Record, decode
+from lambdad.records.resolve import resolve
+from lambdad.substrate.api import Entry, KeyValue
+
+T = TypeVar("T")
+K = TypeVar("K", str, int)
+
+
+class Shelf(Generic[K, T]):
+    """Records in the order of their names. A list is made once per change, not once per reading; nothing is sorted anew."""
+
+    __slots__ = ("_listed", "_names", "items")
+
+    def __init__(self) -> None:
+        self.items: dict[K, T] = {}
+        self._names: list[K] = []
+        self._listed: tuple[T, ...] | None = ()
+
+    def put(self, name: K, item: T | None) -> None:
+        """`item=None` removes."""
+        self._listed = None
+        if item is None:
+            if self.items.pop(name, None) is not None:
+                del self._names[bisect_left(self._names, name)]
+            return
+        if name not in self.items:
+            insort(self._names, name)
+        self.items[name] = item
+
+    def listed(self) -> tuple[T, ...]:
+        if self._listed is None:
+            self._listed = tuple([self.items[name] for name in self._names])
+        return self._listed
+
+
+Scope = tuple[str, ...]
+
+
+class Snapshot:
+    """`lambdad.records.api.Records` over a key-value store. `start` it before use; `close` ends its watches."""
+
+    def __init__(self, key_values: KeyValue) -> None:
+        self._key_values = key_values
+        self._current: dict[str, tuple[Record, int]] = {}
+        self._by_name: dict[tuple[str, str, str], Function] = {}
+        self._functions: dict[Scope, Shelf[str, Function]] = {}
+        self._layers: dict[Scope, Shelf[str, LayerName]] = {}
+        self._layer_versions: dict[Scope, Shelf[int, LayerVersion]] = {}
+        self._code_signing: dict[Scope, Shelf[str, CodeSigningConfig]] = {}
+        self._all: tuple[Function, ...] | None = ()
+        self._listeners: dict[object, FunctionListener] = {}
+        self._ends: list[Callable[[], None]] = []
+
+    def __repr__(self) -> str:
+        return f"<Snapshot [{len(self._by_name)} functions, {len(self._current)} records]>"
+
+    async def start(self) -> None:
+        """Read what there is, and watch. Raises PlatformError for a stored record that can't be read."""
+        for prefix in PREFIXES:
+            self._ends.append(await self._key_values.watch(prefix, self._changed))
+
+    async def close(self) -> None:
+        for end in self._ends:
+            end()
+        self._ends.clear()
+
+    def current(self, key: str) -> tuple[Record, int] | None:
+        """The record under a substrate key and its revision; for the writer."""
+        return self._current.get(key)
+
+    # The reading half, as in the door.
+
+    def function(self, account: str, region: str, name: str) -> Function | None:
+        return self._by_name.get((account, region, name))
+
+    def functions(self, account: str, region: str) -> Sequence[Function]:
+        return _listed(self._functions.get((account, region)))
+
+    def all_functions(self) -> Sequence[Function]:
+        if self._all is None:
+            self._all = tuple([each for scope in sorted(self._functions) for each in self._functions[scope].listed()])
+        return self._all
+
+    def layer(self, account: str, region: str, name: str) -> LayerName | None:
+        shelf = self._layers.get((account, region))
+        return None if shelf is None else shelf.items.get(name)
+
+    def layer_versions(self, account: str, region: str, name: str) -> Sequence[LayerVersion]:
+        return _listed(self._layer_versions.get((account, region, name)))
+
+    def all_layer_versions(self) -> Sequence[LayerVersion]:
+        return [each for scope in sorted(self._layer_versions) for each in self._layer_versions[scope].listed()]
+
+    def layers(self, account: str, region: str) -> Sequence[LayerName]:
+        return _listed(self._layers.get((account, region)))
+
+    def code_signing_configs(self, account: str, region: str) -> Sequence[CodeSigningConfig]:
+        return _listed(self._code_signing.get((account, region)))
+
+    def resolve(self, name: FunctionName, draw: float) -> Version:
+        return resolve(self._by_name.get((name.account, name.region, name.name)), name, draw)
+
+    def listen(self, listener: FunctionListener) -> Callable[[], None]:
+        token = object()
+        self._listeners[token] = listener
+
+        def end() -> None:
+            self._listeners.pop(token, None)
+
+        return end
+
+    # News from the substrate
+
+    def _changed(self, key: str, entry: Entry | None) -> None:
+        held = self._current.get(key)
+        before = held[0] if held else None
+        after: Record | None = None
+        if entry is not None:
+            after = decode(key, entry.value)
+            self._current[key] = (after, entry.revision)
+        elif self._current.pop(key, None) is None:
+            return
+        subject = after if after is not None else before
+        match subject:
+            case Function():
+                assert before is None or isinstance(before, Function)
+                self._put_function(subject, before, None if after is None else subject)
+            case LayerName():
+                _put(self._layers, (subject.account, subject.region), subject.name, None if after is None else subject)
+            case LayerVersion():
+                scope = (subject.account, subject.region, subject.name)
+                _put(self._layer_versions, scope, subject.version, None if after is None else subject)
+            case CodeSigningConfig():
+                _put(self._code_signing, (subject.account, subject.region), subject.id, None if after is None else subject)
+            case None:
+                raise AssertionError(f"news of {key} without a record")
+
+    def _put_function(self, subject: Function, before: Function | None, after: Function | None) -> None:
+        _put(self._functions, (subject.account, subject.region), subject.name, after)
+        self._all = None
+        name = (subject.account, subject.region, subject.name)
+        if after is None:
+            self._by_name.pop(name, None)
+        else:
+            self._by_name[name] = after
+        for token, listener in list(self._listeners.items()):
+            if token not in self._listeners:
+                continue
+            try:
+                listener(before, after)
+            except Exception as error:
+                # The change has happened; one listener's failure may not hide it from the others.
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": f"a listener failed on a change of {subject.arn}", "exception": error}
+                )
+
+
+def _listed(shelf: Shelf[K, T] | None) -> Sequence[T]:
+    return () if shelf is None else shelf.listed()
+
+
+def _put(shelves: dict[Scope, Shelf[K, T]], scope: Scope, name: K, item: T | None) -> None:
+    shelf = shelves.get(scope)
+    if shelf is None:
+        shelf = shelves[scope] = Shelf()
+    shelf.put(name, item)
+    if not shelf.items:
+        del shelves[scope]

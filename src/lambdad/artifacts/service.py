@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -21,6 +22,8 @@ from lambdad.domain.functions import Code
 from lambdad.domain.limits import UNZIPPED
 from lambdad.substrate.api import Blobs, Change, KeyValue, StorageFull
 from lambdad.substrate.directory import NO_SPACE
+
+LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -64,6 +67,7 @@ class PackageStore:
         self._ready: dict[str, Cached] = {}
         self._unpacked: dict[str, int] = {}
         self._held: Counter[str] = Counter()
+        self._burying: asyncio.Future[None] | None = None
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def __repr__(self) -> str:
@@ -71,7 +75,14 @@ class PackageStore:
 
     async def start(self) -> None:
         """Reads what the cache holds. Raises StorageFull or PlatformError where the cache can't be used."""
-        self._ready = await self._run(self._trees.open)
+        self._ready, graves = await self._run(self._trees.open)
+        self._burying = asyncio.ensure_future(self._run(lambda: self._trees.bury(graves)))
+        self._burying.add_done_callback(_say_failure)
+
+    async def close(self) -> None:
+        """Ends when nothing is being cleared away any more."""
+        if self._burying is not None:
+            await asyncio.wait([self._burying])
 
     async def take_zip(self, data: bytes) -> Taken:
         if not data:
@@ -205,6 +216,11 @@ class PackageStore:
             if error.errno in NO_SPACE:
                 raise StorageFull from error
             raise PlatformError(f"The cache of packages failed: {error}") from error
+
+
+def _say_failure(burying: asyncio.Future[None]) -> None:
+    if not burying.cancelled() and (error := burying.exception()) is not None:
+        LOG.warning("what is left of old code in the cache could not be deleted; the next start tries again: %s", error)
 
 
 def _task_key(code: Code) -> str:

@@ -6,7 +6,7 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -31,6 +31,7 @@ class House:
         self.cache = cache
         self.executor = executor
         self.substrate = MemorySubstrate()
+        self.stores: list[PackageStore] = []
 
     async def open(self, boot: str = "boot-1", interpreter: str = sys.executable) -> PackageStore:
         store = PackageStore(
@@ -42,13 +43,20 @@ class House:
             boot=boot,
         )
         await store.start()
+        self.stores.append(store)
         return store
+
+    async def close(self) -> None:
+        for store in self.stores:
+            await store.close()
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+async def house(tmp_path: Path) -> AsyncIterator[House]:
     with ThreadPoolExecutor(4) as executor:
-        yield House(tmp_path / "cache", executor)
+        house = House(tmp_path / "cache", executor)
+        yield house
+        await house.close()
 
 
 @pytest.fixture
@@ -338,6 +346,8 @@ async def test_what_a_kill_left_behind_is_cleared(house: House, store: PackageSt
     (house.cache / f"task-{code.digest}" / "tree").mkdir(parents=True)
     later = await house.open()
     assert later.prepared(code, []) is None
+    await later.close()
+    assert list((house.cache / "unfinished").iterdir()) == []
     assert list(house.cache.iterdir()) == [house.cache / "unfinished"]
     assert listing((await later.prepare(code, [], None)).task) == {"a": b"x"}
 
@@ -350,10 +360,11 @@ async def test_a_damaged_marker_is_no_marker(house: House, store: PackageStore, 
     assert (await house.open()).prepared(code, []) is None
 
 
-async def test_a_tree_removed_by_hand_is_made_again(store: PackageStore, house: House) -> None:
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_tree_removed_by_hand_is_made_again(store: PackageStore, house: House, whole: bool) -> None:
     code = await taken(store, {"a": b"x"})
     tree = (await store.prepare(code, [], None)).task
-    tree.parent.rename(house.cache.parent / "elsewhere")
+    (tree.parent if whole else tree).rename(house.cache.parent / "elsewhere")
     assert listing((await store.prepare(code, [], None)).task) == {"a": b"x"}
 
 

@@ -4,11 +4,10 @@ import asyncio
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -67,7 +66,7 @@ class PackageStore:
         self._ready: dict[str, Cached] = {}
         self._unpacked: dict[str, int] = {}
         self._held: Counter[str] = Counter()
-        self._burying: asyncio.Future[None] | None = None
+        self._working: set[asyncio.Future[Any]] = set()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def __repr__(self) -> str:
@@ -76,27 +75,29 @@ class PackageStore:
     async def start(self) -> None:
         """Reads what the cache holds. Raises StorageFull or PlatformError where the cache can't be used."""
         self._ready, graves = await self._run(self._trees.open)
-        self._burying = asyncio.ensure_future(self._run(lambda: self._trees.bury(graves)))
-        self._burying.add_done_callback(_say_failure)
+        self._to_its_end(self._run(lambda: self._trees.bury(graves))).add_done_callback(_say_failure)
 
     async def close(self) -> None:
-        """Ends when nothing is being cleared away any more."""
-        if self._burying is not None:
-            await asyncio.wait([self._burying])
+        """Ends when nothing is being stored, unpacked or cleared away any more."""
+        while self._working:
+            await asyncio.wait(self._working)
 
     async def take_zip(self, data: bytes) -> Taken:
         if not data:
             raise InvalidParameterValue(EMPTY)
         package = await self._run(lambda: _checked(data))
+        return await asyncio.shield(self._to_its_end(self._store(data, package.unpacked)))
+
+    async def _store(self, data: bytes, unpacked: int) -> Taken:
         digest = await self._run(lambda: hashlib.sha256(data).hexdigest())
         async with self._lock(digest):
             if await self._key_values.get(PREFIX + digest) is None:
                 # Before the blob, so that a kill in between leaves nothing that `sweep` does not find.
-                sidecar = msgspec.json.encode(Sidecar(package.unpacked))
+                sidecar = msgspec.json.encode(Sidecar(unpacked))
                 await self._key_values.commit([Change(PREFIX + digest, sidecar)])
             await self._blobs.put(data)
-        self._unpacked[digest] = package.unpacked
-        return Taken(Code(digest, len(data)), package.unpacked)
+        self._unpacked[digest] = unpacked
+        return Taken(Code(digest, len(data)), unpacked)
 
     async def unpacked_size(self, codes: Sequence[Code]) -> int:
         return sum([await self._size(code) for code in codes])
@@ -117,9 +118,15 @@ class PackageStore:
         compiler: Compiler | None = None
         if runtime is not None and runtime in self._interpreters:
             compiler = Compiler(runtime, self._interpreters[runtime])
-        with self._hold([code, *layers]):
-            task = await self._tree(_task_key(code), [code], TASK, compiler)
-            opt = await self._tree(_opt_key(layers), layers, OPT, compiler) if layers else None
+        digests = [each.digest for each in (code, *layers)]
+        self._held.update(digests)
+        preparing = self._to_its_end(self._prepare(code, layers, compiler))
+        preparing.add_done_callback(lambda _: self._let_go(digests))
+        return await asyncio.shield(preparing)
+
+    async def _prepare(self, code: Code, layers: Sequence[Code], compiler: Compiler | None) -> Prepared:
+        task = await self._tree(_task_key(code), [code], TASK, compiler)
+        opt = await self._tree(_opt_key(layers), layers, OPT, compiler) if layers else None
         return Prepared(task, opt)
 
     def prepared(self, code: Code, layers: Sequence[Code]) -> Prepared | None:
@@ -168,17 +175,11 @@ class PackageStore:
             del self._ready[key]
             await self._run(lambda: self._trees.delete(key))
 
-    @contextmanager
-    def _hold(self, codes: Sequence[Code]) -> Iterator[None]:
-        digests = [code.digest for code in codes]
-        self._held.update(digests)
-        try:
-            yield
-        finally:
-            self._held.subtract(digests)
-            for digest in digests:
-                if not self._held[digest]:
-                    del self._held[digest]
+    def _let_go(self, digests: Sequence[str]) -> None:
+        self._held.subtract(digests)
+        for digest in digests:
+            if not self._held[digest]:
+                del self._held[digest]
 
     async def _tree(self, key: str, codes: Sequence[Code], mounted: str, compiler: Compiler | None) -> Path:
         async with self._lock(key):
@@ -202,6 +203,13 @@ class PackageStore:
             return self._trees.make(key, merge(opened), packages, [code.digest for code in codes], mounted, compiler)
         except (BadZip, TooLarge) as error:
             raise PlatformError(f"A package of {key} is damaged: {error}") from error
+
+    def _to_its_end(self, work: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
+        """Goes on when its caller gives up: a thread can't be stopped, and the lock must be held for as long as it works."""
+        task = asyncio.ensure_future(work)
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+        return task
 
     def _lock(self, key: str) -> asyncio.Lock:
         lock = self._locks.get(key)

@@ -109,7 +109,7 @@ class TreeCache:
             except OSError as error:
                 if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                     raise
-            # In the way is what somebody damaged by hand, or the tree of a caller that gave up: this one is as good.
+            # In the way is what somebody damaged by hand.
             self.delete(key)
 
     def compile(self, key: str, cached: Cached, mounted: str, compiler: Compiler) -> Cached:

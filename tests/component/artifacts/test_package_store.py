@@ -256,6 +256,18 @@ async def test_a_caller_that_gives_up_harms_nobody(store: PackageStore) -> None:
     assert listing((await second).task) == {"a": b"x" * 100_000}
 
 
+async def test_what_a_caller_began_and_gave_up_is_done_to_its_end(house: House, store: PackageStore) -> None:
+    code = await taken(store, {"a": b"x" * 100_000})
+    preparing = asyncio.ensure_future(store.prepare(code, [], None))
+    await asyncio.sleep(0)
+    preparing.cancel()
+    await asyncio.wait([preparing])
+    await store.close()
+    ready = store.prepared(code, [])
+    assert ready is not None and listing(ready.task) == {"a": b"x" * 100_000}
+    assert list((house.cache / "unfinished").iterdir()) == []
+
+
 def read_pyc(path: Path) -> tuple[int, str]:
     data = path.read_bytes()
     assert data[:4] == importlib.util.MAGIC_NUMBER

@@ -140,7 +140,7 @@ class Node:
         manager = LocalWorkerManager(LocalPlacement([worker]), records, keep_warm=settings.keep_warm, grace=settings.grace)
         close(manager.close)
         counter = LocalCounter(records, settings.concurrency)
-        delays = Delays(settings.retry_delay, 2 * settings.retry_delay)
+        delays = Delays((settings.retry_delay, 2 * settings.retry_delay))
         frontend = LocalFrontend(records, counter, manager, delays=delays, grace=settings.grace)
 
         links = CodeLinks(secrets.token_bytes(32), lambda: self._url, time.time)
@@ -168,7 +168,7 @@ class Node:
             links=links,
             hosts=Hosts(),
             health=lambda: {"status": "ready", "version": __version__},
-            state=lambda: {"pools": manager.introspect(), **sandboxes.introspect()},
+            state=lambda: {"pools": manager.introspect(), "environments": worker.introspect(), **sandboxes.introspect()},
         )
         endpoints.open(edge)
         server = Server(edge)

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-import time
+import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -23,6 +23,8 @@ from lambdad.domain.limits import UNZIPPED
 from lambdad.substrate.api import Blobs, Change, KeyValue, StorageFull
 from lambdad.substrate.directory import NO_SPACE
 
+LOG = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 BROKEN = "Could not unzip uploaded file. Please check your file, then try to upload again."
@@ -31,8 +33,6 @@ EMPTY = "Uploaded file must be a non-empty zip"
 
 PREFIX = "artifact/"
 TASK, OPT = "/var/task", "/opt"
-GRACE = 3600.0
-"""Seconds for which a package that was just taken in is not swept: the record that will name it is not written yet."""
 
 
 class Sidecar(msgspec.Struct, frozen=True):
@@ -58,20 +58,16 @@ class PackageStore:
         *,
         interpreters: Mapping[str, Path],
         boot: str,
-        now: Callable[[], float] = time.monotonic,
-        grace: float = GRACE,
     ) -> None:
         self._blobs = blobs
         self._key_values = key_values
         self._executor = executor
         self._interpreters = interpreters
-        self._now = now
-        self._grace = grace
         self._trees = TreeCache(cache, boot)
         self._ready: dict[str, Cached] = {}
         self._unpacked: dict[str, int] = {}
-        self._taken_at: dict[str, float] = {}
         self._held: Counter[str] = Counter()
+        self._burying: asyncio.Future[None] | None = None
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def __repr__(self) -> str:
@@ -79,7 +75,14 @@ class PackageStore:
 
     async def start(self) -> None:
         """Reads what the cache holds. Raises StorageFull or PlatformError where the cache can't be used."""
-        self._ready = await self._run(self._trees.open)
+        self._ready, graves = await self._run(self._trees.open)
+        self._burying = asyncio.ensure_future(self._run(lambda: self._trees.bury(graves)))
+        self._burying.add_done_callback(_say_failure)
+
+    async def close(self) -> None:
+        """Ends when nothing is being cleared away any more."""
+        if self._burying is not None:
+            await asyncio.wait([self._burying])
 
     async def take_zip(self, data: bytes) -> Taken:
         if not data:
@@ -87,13 +90,11 @@ class PackageStore:
         package = await self._run(lambda: _checked(data))
         digest = await self._run(lambda: hashlib.sha256(data).hexdigest())
         async with self._lock(digest):
-            self._taken_at[digest] = self._now()
             if await self._key_values.get(PREFIX + digest) is None:
                 # Before the blob, so that a kill in between leaves nothing that `sweep` does not find.
                 sidecar = msgspec.json.encode(Sidecar(package.unpacked))
                 await self._key_values.commit([Change(PREFIX + digest, sidecar)])
             await self._blobs.put(data)
-            self._taken_at[digest] = self._now()
         self._unpacked[digest] = package.unpacked
         return Taken(Code(digest, len(data)), package.unpacked)
 
@@ -137,9 +138,9 @@ class PackageStore:
         return data
 
     async def sweep(self, live: Collection[str]) -> int:
-        """`live` has to include what running environments use: their trees are deleted under them otherwise."""
+        """`live` has to include what running environments use (their trees are deleted under them otherwise) and what was
+        taken in for a record that is still to be written. What is being prepared stays, whoever forgot it."""
         live = frozenset(live)
-        self._taken_at = {digest: at for digest, at in self._taken_at.items() if self._now() - at < self._grace}
         stored = [entry.key.removeprefix(PREFIX) for entry in await self._key_values.scan(PREFIX)]
         gone = 0
         for digest in stored:
@@ -151,26 +152,21 @@ class PackageStore:
 
     async def _forget(self, digest: str) -> bool:
         async with self._lock(digest):
-            if self._in_hand(digest):
+            if self._held[digest]:
                 return False
             # The blob first: what has no sidecar any more would never be found again.
             await self._blobs.delete(digest)
             await self._key_values.commit([Change(PREFIX + digest, None)])
             self._unpacked.pop(digest, None)
-            self._taken_at.pop(digest, None)
         return True
 
     async def _evict(self, key: str) -> None:
         async with self._lock(key):
             tree = self._ready.get(key)
-            if tree is None or any(self._in_hand(digest) for digest in tree.digests):
+            if tree is None or any(self._held[digest] for digest in tree.digests):
                 return
             del self._ready[key]
             await self._run(lambda: self._trees.delete(key))
-
-    def _in_hand(self, digest: str) -> bool:
-        taken_at = self._taken_at.get(digest)
-        return self._held[digest] > 0 or (taken_at is not None and self._now() - taken_at < self._grace)
 
     @contextmanager
     def _hold(self, codes: Sequence[Code]) -> Iterator[None]:
@@ -220,6 +216,11 @@ class PackageStore:
             if error.errno in NO_SPACE:
                 raise StorageFull from error
             raise PlatformError(f"The cache of packages failed: {error}") from error
+
+
+def _say_failure(burying: asyncio.Future[None]) -> None:
+    if not burying.cancelled() and (error := burying.exception()) is not None:
+        LOG.warning("what is left of old code in the cache could not be deleted; the next start tries again: %s", error)
 
 
 def _task_key(code: Code) -> str:

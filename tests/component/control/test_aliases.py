@@ -133,7 +133,9 @@ async def test_an_alias_that_exists_or_does_not(account: TestAccount) -> None:
         f"Alias already exists: {arn}",
     )
     await account.call("UpdateAlias", FunctionName="resize", Name="live", Description="x")
-    code, status, text = await account.error("UpdateAlias", FunctionName="resize", Name="live", RevisionId=created["RevisionId"])
+    code, status, text = await account.error(
+        "UpdateAlias", FunctionName="resize", Name="live", RevisionId=created["RevisionId"]
+    )
     assert (code, status) == ("PreconditionFailedException", 412)
     assert text.startswith("The Revision Id provided does not match the latest Revision Id.")
     await account.call("DeleteAlias", FunctionName="resize", Name="live")

@@ -12,8 +12,16 @@ BAD_VALUE = "InvalidParameterValueException"
 @pytest.mark.parametrize(
     ("params", "code", "text"),
     [
-        ({"Runtime": None}, BAD_VALUE, "Runtime and Handler are mandatory parameters for functions created with deployment packages."),
-        ({"Handler": None}, BAD_VALUE, "Runtime and Handler are mandatory parameters for functions created with deployment packages."),
+        (
+            {"Runtime": None},
+            BAD_VALUE,
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
+        ),
+        (
+            {"Handler": None},
+            BAD_VALUE,
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
+        ),
         (
             {"Runtime": "python2.7"},
             BAD_VALUE,
@@ -32,7 +40,11 @@ BAD_VALUE = "InvalidParameterValueException"
             "The runtime python3.11 is not available on this host, which has python3.12, python3.13, nodejs22.x, "
             "provided.al2023; to add it, install an interpreter python3.11 on the host's PATH and restart lambdad.",
         ),
-        ({"Timeout": 901}, BAD_VALUE, "'Timeout' value failed to satisfy constraint: Member must have value less than or equal to 900"),
+        (
+            {"Timeout": 901},
+            BAD_VALUE,
+            "'Timeout' value failed to satisfy constraint: Member must have value less than or equal to 900",
+        ),
         (
             {"MemorySize": 10241},
             BAD_VALUE,
@@ -92,8 +104,8 @@ BAD_VALUE = "InvalidParameterValueException"
         (
             {"DeadLetterConfig": {"TargetArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:x"}},
             BAD_VALUE,
-            f"The provided target ARN arn:aws:lambda:{REGION}:{ACCOUNT}:function:x of DeadLetterConfig is neither a standard SQS "
-            "queue nor a standard SNS topic.",
+            f"The provided target ARN arn:aws:lambda:{REGION}:{ACCOUNT}:function:x of DeadLetterConfig is neither a standard "
+            "SQS queue nor a standard SNS topic.",
         ),
         (
             {"VpcConfig": {"SubnetIds": ["here"], "SecurityGroupIds": ["sg-1"]}},

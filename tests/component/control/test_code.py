@@ -105,7 +105,9 @@ async def test_code_and_layers_share_a_limit(account: TestAccount) -> None:
     )
     assert (await account.create_error(Layers=[layer_arn("tools", 1)]))[2] == text
     await account.create()
-    assert (await account.error("UpdateFunctionConfiguration", FunctionName="resize", Layers=[layer_arn("tools", 1)]))[2] == text
+    assert (await account.error("UpdateFunctionConfiguration", FunctionName="resize", Layers=[layer_arn("tools", 1)]))[
+        2
+    ] == text
 
 
 async def test_the_account_has_room_for_so_much_code() -> None:
@@ -133,6 +135,21 @@ async def test_packages_go_a_while_after_their_last_reference(account: TestAccou
         account.clock += 960
         await asyncio.sleep(960)
     assert set(account.artifacts.blobs) == {sha(NEW)}
+
+
+async def test_every_release_gets_its_own_grace(account: TestAccount) -> None:
+    await account.create("early")
+    await account.create("late", Code={"ZipFile": NEW})
+    await account.call("DeleteFunction", FunctionName="early")
+    account.clock += 900
+    await asyncio.sleep(900)
+    await account.call("DeleteFunction", FunctionName="late")
+    account.clock += 100
+    await asyncio.sleep(100)
+    assert set(account.artifacts.blobs) == {sha(NEW)}
+    account.clock += 2000
+    await asyncio.sleep(2000)
+    assert account.artifacts.blobs == {}
 
 
 async def test_a_package_stays_while_anything_refers_to_it(account: TestAccount) -> None:

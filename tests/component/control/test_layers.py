@@ -98,7 +98,9 @@ async def test_unknown_runtimes_and_broken_packages(account: TestAccount) -> Non
         "PublishLayerVersion", LayerName="tools", Content={"ZipFile": ZIP}, CompatibleRuntimes=["cobol74"]
     )
     assert code == "ValidationException"
-    assert text.startswith("1 validation error detected: Value '[cobol74]' at 'compatibleRuntimes' failed to satisfy constraint:")
+    assert text.startswith(
+        "1 validation error detected: Value '[cobol74]' at 'compatibleRuntimes' failed to satisfy constraint:"
+    )
     assert (await account.error("PublishLayerVersion", LayerName="tools", Content={"ZipFile": b"none"}))[2].startswith(
         "Could not unzip"
     )

@@ -103,8 +103,7 @@ async def test_statements_are_added_and_removed_one_by_one(account: TestAccount)
     assert await account.error("AddPermission", **permission()) == (
         "ResourceConflictException",
         409,
-        "The statement id (s3) provided already exists. "
-        "Please provide a new statement id, or remove the existing statement.",
+        "The statement id (s3) provided already exists. Please provide a new statement id, or remove the existing statement.",
     )
     assert (await account.error("RemovePermission", FunctionName="resize", StatementId="sqs"))[2] == (
         "Statement sqs is not found in resource policy."

@@ -65,6 +65,17 @@ class Sandbox(Protocol):
     """Listening TCP socket, opened inside the sandbox's network; the taker accepts on it and closes it."""
     runtime_api_address: str
     """What the inside calls it, e.g. `127.0.0.1:9001`."""
+    endpoint: socket.socket | None
+    """Listening TCP socket inside, for lambdad's own AWS endpoint (`AWS_ENDPOINT_URL` of the function); the taker accepts on
+    it and closes it. None where no port was asked for, or where the inside reaches the host's own loopback (`process`)."""
+    task_root: str
+    """What the inside calls the place of the code: `/var/task`, another path at the level `process`."""
+    opt_root: str | None
+    """`/opt`; at the level `process` another path, None without layers. Final after `specialise`."""
+    tmp: str
+    """`/tmp`, another path at the level `process`."""
+    runtime_root: str
+    """`/var/runtime`, another path at the level `process`."""
 
     async def specialise(self, prepared: Prepared, limits: Limits) -> None:
         """Show the code at /var/task and the layers at /opt, size /tmp, apply the limits (CPU: see `burst`). Once only."""
@@ -106,7 +117,8 @@ class Interpreter:
 class Sandboxes(Protocol):
     """Maker of sandboxes of one isolation level."""
 
-    level: Level
+    @property
+    def level(self) -> Level: ...
 
     def runtimes(self) -> Sequence[Interpreter]:
         """What this host can run at this level."""

@@ -1,0 +1,153 @@
+"""From a forked child of a zygote to the function's own process: environment, directory, import path, leftovers."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import json
+import logging
+import os
+import sys
+import time
+from types import ModuleType
+
+from lambdad_runtime.channel import START, Channel
+from lambdad_runtime.faults import Fault
+
+CONTINUED = "_LAMBDAD_START"
+"""Variable that hands START's head, as JSON, over to a runtime behind a wrapper script, who can't read START again."""
+
+_PRELOAD = (
+    "argparse", "ast", "base64", "bisect", "calendar", "concurrent.futures", "concurrent.futures.thread",
+    "contextlib", "copy", "csv", "dataclasses", "datetime", "decimal", "email.message", "email.parser", "fnmatch",
+    "gzip", "hashlib", "hmac", "html", "http.client", "inspect", "ipaddress", "logging.config", "math", "mimetypes",
+    "numbers", "pathlib", "pickle", "platform", "queue", "random", "re", "secrets", "shutil", "socket", "ssl",
+    "string", "struct", "subprocess", "tempfile", "threading", "typing", "unicodedata", "urllib.request", "uuid",
+    "weakref", "xml.etree.ElementTree", "zipfile", "zlib",
+)  # fmt: skip
+"""Standard modules that functions and AWS's SDK for Python often import: 100 ms of a cold start, paid once in the zygote."""
+
+
+def preload() -> frozenset:
+    """Import what functions often need. Returns the names of top-level modules that came with it, for `forget_shadowed`."""
+    before = set(sys.modules)
+    for name in _PRELOAD:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            # An interpreter may be built without ssl and the like; the function's own import will say so.
+            continue
+    return frozenset([name for name in set(sys.modules) - before if "." not in name])
+
+
+def receive_start(channel: Channel) -> tuple[dict, bool]:
+    """START's head, and whether this process goes on behind a wrapper. Raises EOFError, or ValueError for another frame."""
+    continued = os.environ.pop(CONTINUED, None)
+    if continued is not None:
+        return json.loads(continued), True
+    kind, head, _ = channel.receive()
+    if kind != START:
+        raise ValueError("expected START, got a frame of kind %d" % kind)
+    return head, False
+
+
+def become(head: dict) -> None:
+    """Take the function's environment variables. Without `environment` the present ones are right already."""
+    environment = head.get("environment")
+    if environment is not None:
+        os.environ.clear()
+        os.environ.update(environment)
+    # Named for official runtime clients, which take it away as well: a function's children must not write frames.
+    os.environ.pop("_LAMBDA_TELEMETRY_LOG_FD", None)
+    time.tzset()
+
+
+def enter(head: dict) -> None:
+    """Change to the working directory. Raises Fault, type Runtime.InvalidWorkingDir."""
+    directory = head.get("cwd") or task_root()
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise Fault("Runtime.InvalidWorkingDir", "chdir %s: %s" % (directory, (error.strerror or "").lower())) from error
+
+
+def task_root() -> str:
+    return os.environ.get("LAMBDA_TASK_ROOT") or "/var/task"
+
+
+def execute(head: dict, descriptors: tuple[int, int]) -> int:
+    """Replace this process by START's `argv`, with the channel kept open. Returns the exit status if that fails."""
+    argv = head["argv"]
+    rest = {key: value for key, value in head.items() if key not in ("argv", "environment")}
+    environment = dict(os.environ)
+    environment[CONTINUED] = json.dumps(rest)
+    environment["_LAMBDA_TELEMETRY_LOG_FD"] = str(descriptors[1])
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, True)
+    try:
+        os.execve(argv[0], argv, environment)
+    except OSError as error:
+        os.write(2, ("%s: %s\n" % (argv[0], error.strerror)).encode("utf-8", "replace"))
+        # As a shell says it: 127 if there is no such program, 126 if it can't be executed.
+        return 127 if error.errno == errno.ENOENT else 126
+
+
+def import_path(head: dict, runtime_root: str) -> list[str]:
+    """What goes before the interpreter's own directories: code, layers, the runtime's libraries, PYTHONPATH."""
+    opt = head.get("opt_root") or "/opt"
+    libraries = "%s/python/lib/python%d.%d/site-packages" % (opt, sys.version_info[0], sys.version_info[1])
+    path = [task_root(), opt + "/python", libraries, os.environ.get("LAMBDA_RUNTIME_DIR") or runtime_root]
+    for entry in os.environ.get("PYTHONPATH", "").split(":"):
+        if entry and entry not in path:
+            path.append(entry)
+    return path
+
+
+def take_path(path: list[str]) -> None:
+    """Put `path` first. What the zygote remembers of these directories is from before the code was there."""
+    sys.path[:] = path + [entry for entry in sys.path if entry and entry not in path]
+    for entry in path:
+        sys.path_importer_cache.pop(entry, None)
+
+
+def forget_shadowed(preloaded: frozenset, directories: list[str]) -> None:
+    """Let a function's own module win over a preloaded one of the same name, as it does where nothing is preloaded."""
+    for directory in directories:
+        try:
+            names = os.listdir(directory)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        for name in names:
+            name = name.partition(".")[0]
+            if name in preloaded:
+                prefix = name + "."
+                for loaded in [module for module in sys.modules if module == name or module.startswith(prefix)]:
+                    del sys.modules[loaded]
+
+
+def leave_zygote(bootstrap: str) -> None:
+    """Undo what a child shares with its siblings and shows of its parent."""
+    for name, module in list(sys.modules.items()):
+        # A function's handler may well be called bootstrap.handler.
+        if name != "__main__" and getattr(module, "__file__", None) == bootstrap:
+            del sys.modules[name]
+    main = ModuleType("__main__")
+    main.__file__ = bootstrap
+    sys.modules["__main__"] = main
+    sys.argv[:] = [bootstrap]
+    if "random" in sys.modules:
+        sys.modules["random"].seed()
+    # Ages of log records count from the start of the process: nanoseconds since Python 3.13, seconds before.
+    logging._startTime = time.time_ns() if isinstance(logging._startTime, int) else time.time()
+    sys.dont_write_bytecode = True
+
+
+def add_site_builtins() -> None:
+    """`exit`, `quit` and `help`, which an interpreter started without the site module lacks."""
+    import builtins
+    import site
+
+    if not hasattr(builtins, "exit"):
+        site.setquit()
+        site.setcopyright()
+        site.sethelper()

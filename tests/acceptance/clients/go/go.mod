@@ -1,0 +1,5 @@
+module example.com/hello
+
+go 1.21
+
+require github.com/aws/aws-lambda-go v1.49.0

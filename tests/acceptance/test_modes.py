@@ -1,0 +1,100 @@
+"""lambdad as an ordinary user, and without isolation where that was asked for."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.conftest import newest_python
+from tests.acceptance.functions import Maker, zipped
+from tests.acceptance.server import Server
+
+WHO = """
+import os, threading
+def handler(event, context):
+    status = dict(line.split(":", 1) for line in open("/proc/self/status").read().splitlines())
+    return {"uid": os.getuid(), "caps": status["CapEff"].strip(), "root": sorted(os.listdir("/"))[:40],
+            "processes": len([name for name in os.listdir("/proc") if name.isdigit()]),
+            "task": os.environ["LAMBDA_TASK_ROOT"], "cwd": os.getcwd()}
+"""
+
+
+@pytest.fixture
+def process_server(tmp_path: Path) -> Iterator[Server]:
+    running = Server(tmp_path / "data", ["--isolation", "process"]).start()
+    yield running
+    running.stop()
+
+
+def test_process_isolation_runs_functions_without_a_sandbox(process_server: Server) -> None:
+    assert "process" in process_server.ready_line
+    make = Maker(process_server.client("lambda"), newest_python(process_server))
+    function = make.python_function(WHO)
+    seen = function.invoke()
+    assert seen["cwd"] == seen["task"]
+    shell = make.create({"bootstrap": BOOTSTRAP.replace("PYTHON", sys.executable)}, Runtime="provided.al2023", Handler="none")
+    assert shell.invoke({"n": 3}) == {"n": 3}
+
+
+BOOTSTRAP = """#!PYTHON
+import http.client, os
+api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+while True:
+    api.request("GET", "/2018-06-01/runtime/invocation/next")
+    answer = api.getresponse()
+    event = answer.read()
+    api.request("POST", "/2018-06-01/runtime/invocation/%s/response" % answer.headers["Lambda-Runtime-Aws-Request-Id"], event)
+    api.getresponse().read()
+"""
+
+
+@pytest.fixture
+def nobody_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """lambdad run by the user nobody, from a copy that nobody can read, by an interpreter that nobody can run."""
+    if os.geteuid() != 0:
+        pytest.skip("the suite runs as an ordinary user already")
+    setpriv, interpreter = shutil.which("setpriv"), Path("/usr/bin/python3")
+    if setpriv is None or not interpreter.exists():
+        pytest.skip("needs setpriv and a Python that every user can run")
+    home = Path("/tmp") / f"lambdad-nobody-{os.getpid()}"
+    home.mkdir(mode=0o755)
+    subprocess.run([interpreter, "-m", "venv", home / "venv"], check=True)
+    project = Path(__file__).parents[2]
+    wheel_source = home / "project"
+    shutil.copytree(project / "src", wheel_source / "src")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(project / name, wheel_source / name)
+    subprocess.run([home / "venv" / "bin" / "pip", "install", "--quiet", wheel_source], check=True, timeout=300)
+    (home / "state").mkdir()
+    os.chown(home / "state", 65534, 65534)
+    server = Server(home / "state" / "data", prefix=[setpriv, "--reuid=65534", "--regid=65534", "--clear-groups"])
+    server.errors = home / "stderr"
+    server.python = str(home / "venv" / "bin" / "python")
+    yield server.start()
+    assert server.stop() == 0
+    shutil.rmtree(home)
+
+
+def test_an_ordinary_user_gets_the_same_sandbox(nobody_server: Server) -> None:
+    assert "namespaces" in nobody_server.ready_line
+    client: Any = nobody_server.client("lambda")
+    make = Maker(client, newest_python(nobody_server))
+    function = make.python_function(WHO)
+    seen = function.invoke()
+    assert seen["uid"] not in (0, 65534)
+    assert int(seen["caps"], 16) == 0
+    assert seen["processes"] <= 3
+    assert seen["task"] == seen["cwd"] == "/var/task"
+    assert "home" not in seen["root"]
+    client.update_function_code(FunctionName=function.name, ZipFile=zipped({"app.py": "def handler(e, c): return 'new'\n"}))
+    client.get_waiter("function_updated_v2").wait(FunctionName=function.name)
+    assert function.invoke() == "new"
+    crash = make.python_function("import os\ndef handler(event, context):\n    os._exit(5)\n")
+    assert "exit status 5" in crash.fail()["errorMessage"]
+    slow = make.python_function("import time\ndef handler(event, context):\n    time.sleep(9)\n", Timeout=1)
+    assert slow.fail()["errorType"] == "Sandbox.Timedout"

@@ -65,7 +65,7 @@ def read_payload(payload: str) -> bytes:
     """The bytes of the event. Raises BadParameter where they are not JSON or the file can't be read."""
     try:
         if payload == "-":
-            data = click.get_binary_stream("stdin").read()
+            data = sys.stdin.buffer.read()
         elif payload.startswith("@"):
             data = Path(payload[1:]).read_bytes()
         else:
@@ -89,6 +89,6 @@ def describe_error(body: bytes) -> str:
     if not isinstance(error, dict) or not ("errorType" in error or "errorMessage" in error):
         return body.decode("utf-8", "replace")
     lines = [click.style(f"{error.get('errorType') or 'Error'}: {error.get('errorMessage') or ''}".rstrip(), fg="red")]
-    trace = error.get("stackTrace") or error.get("trace") or ()
+    trace = error.get("stackTrace") or error.get("trace") or []
     lines += [str(line).rstrip("\n") for line in trace] if isinstance(trace, list) else [str(trace)]
     return "\n".join(lines)

@@ -3,7 +3,6 @@
 import dataclasses
 import errno
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -68,7 +67,8 @@ def up(**options: Any) -> None:
       lambdad up --port 0 --data-dir ./state
       LAMBDAD_ISOLATION=process lambdad up
     """
-    from lambdad.assembly.node import Ready, run
+    from lambdad.assembly.node import Ready
+    from lambdad.assembly.run import run
 
     if options["data_dir"] is None:
         options["data_dir"] = default_data_dir(os.environ)
@@ -79,14 +79,14 @@ def up(**options: Any) -> None:
             f"lambdad is ready at {node.url} (isolation: {node.isolation}; runtimes: {', '.join(node.runtimes) or 'none'})"
         )
 
+    home = os.environ.get("HOME")
     try:
-        status = run(settings, ready)
+        run(settings, ready, home=Path(home) if home else None, path=os.environ.get("PATH", os.defpath))
     except (LambdadError, OSError, ExceptionGroup) as error:
         sentence = explain(error, settings)
         if sentence is None:
             raise
         raise Failure(sentence) from error
-    sys.exit(status)
 
 
 def explain(error: Exception, settings: Settings) -> str | None:

@@ -52,6 +52,8 @@ def env(shell: Shell, endpoint_url: str, region: str, account: str) -> None:
         "AWS_ACCESS_KEY_ID": account,
         "AWS_SECRET_ACCESS_KEY": "lambdad",
         "AWS_DEFAULT_REGION": region,
+        # Else a live tail is sought at "stream-127.0.0.1".
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
     }
     for name, value in variables.items():
         click.echo(export(shell, name, value))

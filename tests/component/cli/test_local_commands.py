@@ -192,9 +192,10 @@ def test_env_for_each_shell() -> None:
         "export AWS_ACCESS_KEY_ID=000000000000\n"
         "export AWS_SECRET_ACCESS_KEY=lambdad\n"
         "export AWS_DEFAULT_REGION=us-east-1\n"
+        "export AWS_DISABLE_HOST_PREFIX_INJECTION=true\n"
     )
     fish = CliRunner().invoke(command, ["env", "--shell", "fish", "--region", "eu-west-1"]).stdout
-    assert fish.splitlines()[-1] == "set -gx AWS_DEFAULT_REGION 'eu-west-1'"
+    assert fish.splitlines()[3] == "set -gx AWS_DEFAULT_REGION 'eu-west-1'"
     powershell = CliRunner().invoke(command, ["env", "--shell", "powershell"], env={"LAMBDAD_PORT": "99"}).stdout
     assert powershell.splitlines()[0] == "$Env:AWS_ENDPOINT_URL = 'http://127.0.0.1:99'"
 

@@ -139,7 +139,8 @@ def test_a_promise_of_a_plain_function_that_nothing_will_settle(run: Run) -> Non
 def test_errors_that_end_the_process(run: Run, statement: str, error_type: str, message: str, title: str, status: int) -> None:
     host = ready(
         run(
-            f"exports.handler = async () => {{ setImmediate(() => {{ {statement} }}); await new Promise(r => setTimeout(r, 60000)) }}"
+            f"exports.handler = async () => {{ setImmediate(() => {{ {statement} }});"
+            " await new Promise(r => setTimeout(r, 60000)) }"
         )
     )
     host.post()
@@ -231,7 +232,8 @@ def test_the_end_of_the_channel_is_the_end_of_the_runtime(run: Run) -> None:
 def test_what_is_left_of_one_invocation_goes_on_in_the_next(run: Run) -> None:
     host = ready(
         run(
-            "let n = 0\nexports.handler = async () => { setTimeout(() => { n++ }, 1); await new Promise(r => setTimeout(r, 5)); return n }"
+            "let n = 0\nexports.handler = async () => {"
+            " setTimeout(() => { n++ }, 1); await new Promise(r => setTimeout(r, 5)); return n }"
         )
     )
     assert host.invoke().json == 1

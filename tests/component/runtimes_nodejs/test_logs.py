@@ -103,7 +103,8 @@ def test_an_unhandled_error_in_json(run: Run) -> None:
 def test_stdout_and_stderr_are_written_as_they_are(run: Run) -> None:
     host = after(
         run,
-        "process.stdout.write('out'); process.stderr.write('err'); require('child_process').execSync('echo child', { stdio: 'inherit' })",
+        "process.stdout.write('out'); process.stderr.write('err');"
+        " require('child_process').execSync('echo child', { stdio: 'inherit' })",
     )
     assert host.written() == b"outerrchild\n"
     assert host.log() == []

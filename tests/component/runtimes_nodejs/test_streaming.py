@@ -19,7 +19,8 @@ def stream(run: Run, body: str, form: str = "async (event, stream, context)", ve
 
 @pytest.mark.parametrize("version", [20, 24])
 def test_a_stream(run: Run, version: int) -> None:
-    body = "stream.setContentType('text/plain'); stream.write('ä'); stream.write(Buffer.from([0, 1])); stream.write({ a: 1 }); stream.end('z')"
+    body = "stream.setContentType('text/plain'); stream.write('ä'); stream.write(Buffer.from([0, 1]));"
+    body += "stream.write({ a: 1 }); stream.end('z')"
     _, frames = stream(run, body, version=version)
     assert frames[0] == Frame(STREAM, {"id": "r-1", "content_type": "text/plain"}, b"")
     assert [frame.body for frame in frames[1:-1]] == ["ä".encode(), b"\x00\x01", b'{"a":1}', b"z"]
@@ -28,7 +29,8 @@ def test_a_stream(run: Run, version: int) -> None:
 
 
 def test_the_head_of_an_http_answer(run: Run) -> None:
-    body = "stream = awslambda.HttpResponseStream.from(stream, { statusCode: 201, headers: { a: 'b' } }); stream.write('x'); stream.end()"
+    body = "stream = awslambda.HttpResponseStream.from(stream, { statusCode: 201, headers: { a: 'b' } });"
+    body += "stream.write('x'); stream.end()"
     _, frames = stream(run, body)
     assert frames[0].head["content_type"] == "application/vnd.awslambda.http-integration-response"
     assert b"".join(frame.body for frame in frames) == b'{"statusCode":201,"headers":{"a":"b"}}' + bytes(8) + b"x"
@@ -57,7 +59,8 @@ def test_a_pipeline(run: Run) -> None:
 def test_large_writes_are_cut_and_wait_for_the_reader(run: Run) -> None:
     body = (
         "let waited = 0;"
-        "for (let i = 0; i < 8; i++) if (!stream.write(Buffer.alloc(1_500_000, i))) { waited++; await new Promise(r => stream.once('drain', r)) }"
+        "for (let i = 0; i < 8; i++) if (!stream.write(Buffer.alloc(1_500_000, i))) {"
+        " waited++; await new Promise(r => stream.once('drain', r)) }"
         "console.log(waited); stream.end()"
     )
     host, frames = stream(run, body)
@@ -81,7 +84,7 @@ def test_an_error_in_the_middle(run: Run) -> None:
 
 
 def test_a_write_after_the_end(run: Run) -> None:
-    host, frames = stream(run, "stream.end('x'); stream.write('y'); await new Promise(r => setTimeout(r, 5))")
+    _, frames = stream(run, "stream.end('x'); stream.write('y'); await new Promise(r => setTimeout(r, 5))")
     assert frames[-1].kind == END
 
 

@@ -80,6 +80,10 @@ class LogStore(Protocol):
         """With its streams and events."""
         ...
 
+    def stored_bytes(self, account: str, region: str, group: str) -> int:
+        """Bytes of a group's events, as the last sweep found them; AWS's own figure is some hours old too."""
+        ...
+
     async def stream(self, name: StreamName) -> Stream | None: ...
     async def streams(self, account: str, region: str, group: str, prefix: str = "") -> list[StreamState]:
         """By name."""

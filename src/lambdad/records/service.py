@@ -98,6 +98,9 @@ class Snapshot:
     def layer_versions(self, account: str, region: str, name: str) -> Sequence[LayerVersion]:
         return _listed(self._layer_versions.get((account, region, name)))
 
+    def all_layer_versions(self) -> Sequence[LayerVersion]:
+        return [each for scope in sorted(self._layer_versions) for each in self._layer_versions[scope].listed()]
+
     def layers(self, account: str, region: str) -> Sequence[LayerName]:
         return _listed(self._layers.get((account, region)))
 

@@ -73,7 +73,12 @@ def encode(kind: int, head: Mapping[str, Any] | None = None, body: bytes = b"") 
     text = msgspec.json.encode(head) if head else b""
     if len(text) > 0xFFFF:
         raise BadFrame(f"a head of {len(text)} bytes does not fit a frame")
-    return b"".join((_PREFIX.pack(kind, 0, len(text), len(body)), text, body))
+    return join(kind, text, body)
+
+
+def join(kind: int, head: bytes, body: bytes) -> bytes:
+    """The bytes of one frame whose head is encoded already, and no longer than 65,535 bytes."""
+    return b"".join((_PREFIX.pack(kind, 0, len(head), len(body)), head, body))
 
 
 class Decoder:

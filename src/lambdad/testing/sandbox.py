@@ -139,7 +139,9 @@ class ScriptedSandbox:
         self.id = id
         self.runtime_api = runtime_api
         self.runtime_api_address = "" if runtime_api is None else "{}:{}".format(*runtime_api.getsockname())
-        self.task_root, self.opt_root, self.tmp, self.runtime_root = "/var/task", "/opt", "/tmp", "/var/runtime"
+        self.endpoint: socket.socket | None = None
+        self.task_root, self.tmp, self.runtime_root = "/var/task", "/tmp", "/var/runtime"
+        self.opt_root: str | None = "/opt"
         self.prepared: Prepared | None = None
         self.limits: Limits | None = None
         self.bursts: list[bool] = []

@@ -1,0 +1,32 @@
+"""What control needs of others and states itself: where packages lie in S3, links to packages, the account's limits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from lambdad.domain import limits
+from lambdad.domain.caller import Caller
+from lambdad.domain.functions import Code
+
+Location = Callable[[Caller, Code], str]
+"""A URL where the caller can fetch the package for ten minutes, as `GetFunction` answers it."""
+
+
+class ObjectStore(Protocol):
+    """Packages that a request names by `S3Bucket` and `S3Key`."""
+
+    async def get_object(self, caller: Caller, bucket: str, key: str, version: str | None) -> bytes:
+        """Raises CallerError with S3's own code and message, e.g. `NoSuchKey`, `The specified key does not exist.`"""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLimits:
+    """Of one account and region."""
+
+    concurrency: int = limits.CONCURRENCY
+    """Concurrent executions."""
+    unreserved: int = limits.UNRESERVED_CONCURRENCY
+    """How many of them no function may reserve."""
+    code_storage: int = limits.CODE_STORAGE
+    """Bytes of all packages of functions, versions and layers."""

@@ -1,0 +1,113 @@
+"""Lambda's control plane as a service of the edge, with its two background loops: preparation and the sweep of packages."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from lambdad.artifacts.api import Artifacts
+from lambdad.control.account import Account
+from lambdad.control.aliases import Aliases
+from lambdad.control.api import AccountLimits, Location, ObjectStore
+from lambdad.control.code import FunctionCode
+from lambdad.control.code_signing import CodeSigning
+from lambdad.control.concurrency import Concurrency
+from lambdad.control.event_invoke import EventInvoke
+from lambdad.control.functions import Functions
+from lambdad.control.layer_permissions import LayerPermissions
+from lambdad.control.layers import Layers
+from lambdad.control.ledger import Ledger
+from lambdad.control.packages import GRACE, Packages
+from lambdad.control.permissions import Permissions
+from lambdad.control.preparation import PARALLEL, Preparation
+from lambdad.control.runtime_management import RuntimeManagementConfigs
+from lambdad.control.tags import TagOperations
+from lambdad.control.versions import Versions
+from lambdad.records.api import Records
+from lambdad.records.write import RecordWriter
+from lambdad.wire.api import Handler
+
+LOG = logging.getLogger(__name__)
+
+
+class LambdaControl:
+    """A `lambdad.wire.api.Service`. `start` it once the records are read, and `close` it before they are closed."""
+
+    def __init__(
+        self,
+        *,
+        records: Records,
+        writer: RecordWriter,
+        artifacts: Artifacts,
+        limits: AccountLimits,
+        available: Callable[[], Sequence[str]],
+        architecture: str,
+        location: Location,
+        object_store: ObjectStore | None,
+        now: Callable[[], float],
+        new_id: Callable[[], str],
+        parallel: int = PARALLEL,
+        grace: float = GRACE,
+    ) -> None:
+        """`available`: identifiers of the runtimes that this host can run now. `architecture`: x86_64 or arm64, the host's.
+
+        `now`: epoch seconds. `new_id`: a new uuid each time. `parallel`: packages prepared at once. `grace`: seconds that
+        a package outlives its last reference.
+        """
+        ledger = Ledger(records, writer, now=now, new_id=new_id)
+        packages = Packages(ledger, artifacts, object_store, limits, grace=grace)
+        nouns = (
+            Functions(ledger, packages, available=available, architecture=architecture, location=location),
+            FunctionCode(ledger, packages, architecture=architecture),
+            Versions(ledger),
+            Aliases(ledger),
+            Layers(ledger, packages, location),
+            LayerPermissions(ledger),
+            Permissions(ledger),
+            Concurrency(ledger, limits),
+            EventInvoke(ledger),
+            RuntimeManagementConfigs(ledger),
+            CodeSigning(ledger),
+            TagOperations(ledger),
+            Account(ledger, limits),
+        )
+        self._operations: dict[str, Handler] = {name: each for noun in nouns for name, each in noun.operations.items()}
+        self._preparation = Preparation(ledger, artifacts, parallel=parallel)
+        self._packages = packages
+        self._loops: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<LambdaControl [{len(self._operations)} operations] {self._preparation!r}>"
+
+    @property
+    def name(self) -> str:
+        return "lambda"
+
+    @property
+    def operations(self) -> Mapping[str, Handler]:
+        return self._operations
+
+    async def start(self) -> None:
+        """Take up whatever an earlier process left Pending or InProgress, and go on with what comes."""
+        if self._loops is None:
+            self._loops = asyncio.create_task(self._run(), name="lambda control")
+            self._loops.add_done_callback(_say_why)
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._preparation.run(), name="preparation")
+            group.create_task(self._packages.run(), name="sweep")
+
+    async def close(self) -> None:
+        """Stop both loops; what is unfinished is taken up by the next start. Raises what ended a loop before its time."""
+        loops, self._loops = self._loops, None
+        if loops is not None:
+            loops.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await loops
+
+
+def _say_why(loops: asyncio.Task[None]) -> None:
+    """Without these loops new functions stay Pending, so their end is not kept until `close`."""
+    if not loops.cancelled() and loops.exception() is not None:
+        LOG.critical("the control plane's background loops have ended", exc_info=loops.exception())

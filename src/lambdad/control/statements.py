@@ -1,0 +1,112 @@
+"""Resource policies: the form of their statements and documents. Pure.
+
+https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html and
+https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lambdad.domain import limits
+from lambdad.domain.errors import InvalidParameterValue, PolicyLengthExceeded, ResourceConflict, ResourceNotFound
+from lambdad.domain.functions import Policy
+
+Statement = dict[str, Any]
+
+_ACCOUNT = re.compile(r"\d{12}")
+_IAM_ARN = re.compile(r"arn:aws[a-zA-Z-]*:(iam|sts)::\d{12}:\S+")
+_SERVICE = re.compile(r"[a-z0-9][a-z0-9.-]*\.(amazonaws|amazon)\.com(\.cn)?")
+
+
+def function_statement(resource: str, params: Mapping[str, Any]) -> Statement:
+    """The statement that AddPermission asks for, on `resource` (an ARN, qualified as the request was)."""
+    url_action = params["Action"] == "lambda:InvokeFunctionUrl"
+    if params.get("FunctionUrlAuthType") and not url_action:
+        raise InvalidParameterValue("FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action")
+    equals = {
+        "AWS:SourceAccount": params.get("SourceAccount"),
+        "aws:PrincipalOrgID": params.get("PrincipalOrgID"),
+        "lambda:FunctionUrlAuthType": params.get("FunctionUrlAuthType"),
+        "lambda:EventSourceToken": params.get("EventSourceToken"),
+    }
+    # AWS's own order: StringEquals before ArnLike.
+    condition: dict[str, Any] = {}
+    if any(equals.values()):
+        condition["StringEquals"] = {key: value for key, value in equals.items() if value}
+    if params.get("SourceArn"):
+        condition["ArnLike"] = {"AWS:SourceArn": params["SourceArn"]}
+    if params.get("InvokedViaFunctionUrl"):
+        condition["Bool"] = {"lambda:InvokedViaFunctionUrl": "true"}
+    return _statement(params, function_principal(params["Principal"]), resource, condition)
+
+
+def function_principal(principal: str) -> str | dict[str, str]:
+    """As the policy names it. Raises InvalidParameterValue for what is neither a service, an account nor an identity."""
+    if principal == "*":
+        return "*"
+    if _ACCOUNT.fullmatch(principal):
+        return {"AWS": f"arn:aws:iam::{principal}:root"}
+    if _IAM_ARN.fullmatch(principal):
+        return {"AWS": principal}
+    if _SERVICE.fullmatch(principal):
+        return {"Service": principal}
+    raise InvalidParameterValue("The provided principal was invalid. Please check the principal and try again.")
+
+
+def layer_statement(resource: str, params: Mapping[str, Any]) -> Statement:
+    """The statement that AddLayerVersionPermission asks for."""
+    principal, organization = params["Principal"], params.get("OrganizationId")
+    if organization and principal != "*":
+        raise InvalidParameterValue("OrganizationId can only be given with the Principal *.")
+    shown = {"AWS": f"arn:aws:iam::{principal}:root"} if _ACCOUNT.fullmatch(principal) else {"AWS": principal}
+    condition = {"StringEquals": {"aws:PrincipalOrgID": organization}} if organization else {}
+    return _statement(params, "*" if principal == "*" else shown, resource, condition)
+
+
+def _statement(
+    params: Mapping[str, Any], principal: str | dict[str, str], resource: str, condition: Mapping[str, Any]
+) -> Statement:
+    statement: Statement = {
+        "Sid": params["StatementId"],
+        "Effect": "Allow",
+        "Principal": principal,
+        "Action": params["Action"],
+        "Resource": resource,
+    }
+    if condition:
+        statement["Condition"] = dict(condition)
+    return statement
+
+
+def with_statement(policy: Policy | None, statement: Statement, revision: str) -> Policy:
+    """Raises ResourceConflict for a Sid that is taken, PolicyLengthExceeded for more than 20 KB."""
+    present = policy.statements if policy else ()
+    sid = statement["Sid"]
+    if any(each["Sid"] == sid for each in present):
+        raise ResourceConflict(
+            f"The statement id ({sid}) provided already exists. "
+            "Please provide a new statement id, or remove the existing statement."
+        )
+    after = Policy(revision, (*present, statement))
+    size = len(document(after.statements).encode())
+    if size > limits.RESOURCE_POLICY:
+        raise PolicyLengthExceeded(f"The final policy size ({size}) is bigger than the limit ({limits.RESOURCE_POLICY}).")
+    return after
+
+
+def without_statement(policy: Policy, sid: str, revision: str) -> Policy | None:
+    """None when the last statement goes. Raises ResourceNotFound."""
+    kept = tuple(each for each in policy.statements if each["Sid"] != sid)
+    if len(kept) == len(policy.statements):
+        raise ResourceNotFound(f"Statement {sid} is not found in resource policy.")
+    return Policy(revision, kept) if kept else None
+
+
+def document(statements: Sequence[Statement]) -> str:
+    return as_json({"Version": "2012-10-17", "Id": "default", "Statement": list(statements)})
+
+
+def as_json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

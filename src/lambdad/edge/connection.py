@@ -1,0 +1,386 @@
+"""One client's connection: its parser, the requests that wait, and the answer that is being written."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from math import inf
+from typing import TYPE_CHECKING, cast
+
+import httptools
+
+from lambdad.wire.messages import Request, Response
+
+if TYPE_CHECKING:
+    from lambdad.edge.server import Server
+
+log = logging.getLogger(__name__)
+
+# Requests that may wait behind the one in progress before reading pauses.
+_PIPELINE = 8
+# Bytes read and thrown away after a refusal: more than the largest body that any operation takes.
+_LINGER_BYTES = 128 * 1024 * 1024
+# Below this, one copy is cheaper than a second system call.
+_ONE_WRITE = 256 * 1024
+
+_SINGLE = frozenset({"host", "authorization", "content-length", "content-type", "x-amz-target", "x-amz-date"})
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Connection(asyncio.Protocol):
+    """Made by the server for each client."""
+
+    __slots__ = (
+        "_application", "_body_limit", "_busy", "_can_write", "_chunks", "_discarded", "_ending", "_expects", "_head_size",
+        "_header_error", "_headers", "_in_message", "_lingering", "_loop", "_parser", "_queue", "_reading", "_refusal",
+        "_request", "_server", "_size", "_transport", "_url", "deadline",
+    )  # fmt: skip
+
+    def __init__(self, server: "Server", loop: asyncio.AbstractEventLoop) -> None:
+        self._server = server
+        self._application = server.application
+        self._loop = loop
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._queue: deque[tuple[Request, bool, bool]] = deque()
+        self._busy = False
+        self._ending = False
+        self._reading = True
+        self._lingering = False
+        self._discarded = 0
+        self._refusal: Response | None = None
+        self._can_write: asyncio.Future[None] | None = None
+        self.deadline = inf
+        """In the loop's time; the server looks at it about once per second."""
+        self._reset()
+
+    def __repr__(self) -> str:
+        state = "lingering" if self._lingering else "busy" if self._busy else "reading" if self._in_message else "idle"
+        return f"<Connection {state}, {len(self._queue)} waiting>"
+
+    def _reset(self) -> None:
+        self._in_message = False
+        self._url = b""
+        self._headers: dict[str, str] = {}
+        self._header_error = ""
+        self._head_size = 0
+        self._request: Request | None = None
+        self._expects = False
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._body_limit = 0
+
+    # --- the transport's side ---------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own class does not inherit from asyncio's.
+        self._server.connections.add(self)
+        self.deadline = self._loop.time() + self._server.timeouts.headers
+        if self._server.closing:
+            transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # A request that runs goes on: AWS does not cancel a function because its caller hung up.
+        self._transport = None
+        self._server.connections.discard(self)
+        self._queue.clear()
+        self.resume_writing()
+
+    def eof_received(self) -> bool:
+        """The client sends no more. Answers that are due still go out."""
+        self._ending = True
+        return self._busy or bool(self._queue)
+
+    def pause_writing(self) -> None:
+        if self._can_write is None:
+            self._can_write = self._loop.create_future()
+        self.deadline = self._loop.time() + self._server.timeouts.write
+
+    def resume_writing(self) -> None:
+        if self._can_write is not None:
+            if not self._can_write.done():
+                self._can_write.set_result(None)
+            self._can_write = None
+            self._set_deadline()
+
+    def data_received(self, data: bytes) -> None:
+        if self._lingering or self._refusal is not None:
+            self._discarded += len(data)
+            if self._discarded > _LINGER_BYTES:
+                self.abort()
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._ignore_upgrade(data[upgrade.args[0] :])
+            return
+        except httptools.HttpParserError as problem:
+            if self._refusal is None:
+                self._refuse(_plain(400, f"Bad request: {problem.args[0] if problem.args else 'malformed'}"))
+            return
+        if self._in_message and self._request is None:
+            self._head_size += len(data)
+            if self._head_size > self._server.header_limit:
+                self._refuse(_plain(431, "Request header fields too large"))
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """`Upgrade: h2c` and the like may be ignored (RFC 9110, 7.8). llhttp skips the body then, so one is refused."""
+        headers = self._headers
+        if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers or self._refusal is not None:
+            if self._refusal is None:
+                self._refuse(_plain(400, "Bad request: an Upgrade with a body is not supported"))
+            return
+        self._parser = httptools.HttpRequestParser(self)
+        if rest:
+            self.data_received(rest)
+
+    # --- the parser's side ------------------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self._reset()
+        self._in_message = True
+        if not self._busy:
+            self.deadline = self._loop.time() + self._server.timeouts.headers
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._request is not None:
+            return  # A trailer: nothing of AWS's protocols that lambdad speaks is in one.
+        key = name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        headers = self._headers
+        if key in headers:
+            if key in _SINGLE:
+                self._header_error = f"repeated header {key}"
+            text = f"{headers[key]}, {text}"
+        headers[key] = text
+
+    def on_headers_complete(self) -> None:
+        if self._refusal is not None:
+            return
+        parser, headers = self._parser, self._headers
+        method = parser.get_method().decode("latin-1")
+        version = parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            self._refuse(_plain(505, "HTTP version not supported"))
+            return
+        problem = self._header_error or ("missing Host header" if version == "1.1" and "host" not in headers else "")
+        target = self._url.decode("latin-1")
+        if not target.startswith("/") and method != "OPTIONS":
+            target = _origin_form(self._url)
+        if problem or not target or method == "CONNECT":
+            self._refuse(_plain(400, f"Bad request: {problem or 'unsupported request target'}"))
+            return
+        path, _, query = target.partition("?")
+        request = self._request = Request(method, path, query, headers)
+        self._body_limit = self._application.body_limit(request)
+        length = headers.get("content-length")
+        if length is not None and int(length) > self._body_limit:
+            self._refuse(self._application.too_large(request, int(length)))
+            return
+        if headers.get("expect", "").lower() == "100-continue" and version == "1.1":
+            self._expects = length != "0"
+            if self._expects and not self._busy and self._transport is not None:
+                self._transport.write(_CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        if self._refusal is not None or self._request is None:
+            return
+        self._size += len(body)
+        if self._size > self._body_limit:
+            self._chunks.clear()
+            self._refuse(self._application.too_large(self._request, self._size))
+            return
+        self._chunks.append(body)
+        if not self._busy:
+            self.deadline = self._loop.time() + self._server.timeouts.body
+
+    def on_message_complete(self) -> None:
+        request = self._request
+        self._in_message = False
+        if self._refusal is not None or request is None or self._lingering:
+            return
+        chunks = self._chunks
+        if chunks:
+            request.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            self._chunks = []
+        keep = self._parser.should_keep_alive()
+        modern = self._parser.get_http_version() == "1.1"
+        if not keep:
+            self._ending = True
+        if self._busy:
+            self._queue.append((request, keep, modern))
+            if len(self._queue) >= _PIPELINE and self._reading and self._transport is not None:
+                self._reading = False
+                self._transport.pause_reading()
+        else:
+            self._start(request, keep, modern)
+
+    # --- requests and answers ---------------------------------------------------------------------------------------------
+
+    def _start(self, request: Request, keep: bool, modern: bool) -> None:
+        self._busy = True
+        self.deadline = inf
+        task = self._loop.create_task(self._run(request, keep, modern))
+        self._server.tasks.add(task)
+
+    async def _run(self, request: Request, keep: bool, modern: bool) -> None:
+        try:
+            try:
+                response = await self._application.handle(request)
+            except Exception:  # The last place to catch what nobody expected; the connection must go on.
+                log.exception("unexpected failure in %s %s", request.method, request.path)
+                response = _plain(500, "Internal server error")
+            keep = keep and not self._server.closing and not (self._ending and not self._queue)
+            if isinstance(response.body, bytes):
+                self._write(response, response.body, keep, request.method)
+            else:
+                keep = await self._stream(response, response.body, keep and modern, modern, request.method)
+        finally:
+            task = asyncio.current_task()
+            if task is not None:
+                self._server.tasks.discard(task)
+            self._finished(keep)
+
+    def _finished(self, keep: bool) -> None:
+        self._busy = False
+        transport = self._transport
+        if transport is None:
+            return
+        if self._queue and keep:
+            self._start(*self._queue.popleft())
+            if not self._reading and len(self._queue) < _PIPELINE // 2:
+                self._reading = True
+                transport.resume_reading()
+        elif self._refusal is not None:
+            self._send_refusal(self._refusal)
+        elif not keep:
+            self._close(transport)
+        else:
+            if self._expects and self._in_message:
+                transport.write(_CONTINUE)
+            self._set_deadline()
+
+    def _write(self, response: Response, body: bytes, keep: bool, method: str) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        status = response.status
+        head = self._head(response, keep, None if status == 204 or status == 304 else len(body))
+        if method == "HEAD" or status in (204, 304) or not body:
+            transport.write(head)
+        elif len(body) < _ONE_WRITE:
+            transport.write(head + body)
+        else:
+            transport.writelines((head, body))
+
+    def _head(self, response: Response, keep: bool, length: int | None, chunked: bool = False) -> bytes:
+        status = response.status
+        parts = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n", "Date: ", self._server.date(), "\r\n"]
+        for name, value in response.headers:
+            if name == "Content-Length":
+                continue  # Of a HEAD answer below.
+            if "\r" in value or "\n" in value:
+                value = value.replace("\r", " ").replace("\n", " ")
+            parts += (name, ": ", value, "\r\n")
+        if length is not None:
+            declared = next((value for name, value in response.headers if name == "Content-Length"), None)
+            parts += ("Content-Length: ", declared if declared is not None and not length else str(length), "\r\n")
+        if chunked:
+            parts.append("Transfer-Encoding: chunked\r\n")
+        parts.append("Connection: keep-alive\r\n\r\n" if keep else "Connection: close\r\n\r\n")
+        return "".join(parts).encode("latin-1", "replace")
+
+    async def _stream(self, response: Response, body: AsyncIterator[bytes], keep: bool, modern: bool, method: str) -> bool:
+        """Answers whether the connection may be kept. When the client has gone, the body is still run to its end."""
+        if self._transport is not None:
+            self._transport.write(self._head(response, keep, None, chunked=modern))
+        try:
+            async for piece in body:
+                transport = self._transport
+                if transport is None or not piece or method == "HEAD":
+                    continue
+                transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if modern else piece)
+                if self._can_write is not None:
+                    await self._can_write
+        except Exception:  # Part of the answer is out: all that is left is to cut it short, which a client notices.
+            log.exception("a streamed answer broke off")
+            self.abort()
+            return False
+        if modern and self._transport is not None and method != "HEAD":
+            self._transport.write(b"0\r\n\r\n")
+        return keep
+
+    # --- ends ---------------------------------------------------------------------------------------------------------------
+
+    def _set_deadline(self) -> None:
+        if self._lingering:
+            return
+        timeouts = self._server.timeouts
+        if self._busy:
+            self.deadline = inf
+        else:
+            self.deadline = self._loop.time() + (timeouts.body if self._in_message else timeouts.idle)
+
+    def _refuse(self, response: Response) -> None:
+        """Answer without the rest of the request, and close. The requests before it get their answers first."""
+        self._refusal = response
+        self._chunks.clear()
+        if not self._busy:
+            self._send_refusal(response)
+
+    def _send_refusal(self, response: Response) -> None:
+        body = response.body if isinstance(response.body, bytes) else b""
+        method = self._request.method if self._request is not None else ""
+        self._write(response, body, False, method)
+        if self._transport is not None:
+            self._close(self._transport, linger=True)
+
+    def _close(self, transport: asyncio.Transport, linger: bool = False) -> None:
+        """Closing with unread bytes resets the connection and may destroy the answer, so those are read for a while."""
+        if linger and transport.can_write_eof() and not self._lingering:
+            self._lingering = True
+            self.deadline = self._loop.time() + self._server.timeouts.linger
+            transport.write_eof()
+        else:
+            transport.close()
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+        if self._can_write is not None or self._lingering:
+            self.abort()
+        elif self._in_message and self._refusal is None:
+            self._refuse(_plain(408, "Request timeout"))
+        elif self._transport is not None:
+            self.deadline = self._loop.time() + self._server.timeouts.linger
+            self._transport.close()
+
+    def wind_down(self) -> None:
+        """The server closes: finish what is here, begin nothing new."""
+        self._ending = True
+        if not self._busy and not self._in_message and self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _plain(status: int, text: str) -> Response:
+    return Response(status, [("Content-Type", "text/plain; charset=utf-8")], text.encode())
+
+
+def _origin_form(url: bytes) -> str:
+    """Path and query of an absolute request target; empty if it is neither."""
+    try:
+        parsed = httptools.parse_url(url)
+    except httptools.HttpParserInvalidURLError:
+        return ""
+    if not parsed.host:
+        return ""
+    path = (parsed.path or b"/").decode("latin-1")
+    return f"{path}?{parsed.query.decode('latin-1')}" if parsed.query else path

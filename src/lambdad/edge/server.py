@@ -1,0 +1,142 @@
+"""HTTP/1.1 on the loop: bytes to requests, answers to bytes, and nothing else.
+
+httptools (llhttp, in its strict mode) does the parsing and refuses what request smuggling is made of: a Content-Length beside a
+Transfer-Encoding, two Content-Lengths, broken chunks. Requests of one connection are answered in their order, one at a time;
+what a client pipelines beyond that waits, and then reading pauses. One task per request; one timer for all connections.
+RFC 9112: https://www.rfc-editor.org/rfc/rfc9112
+"""
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from lambdad.edge.connection import Connection
+from lambdad.wire.messages import Request, Response
+from lambdad.wire.timestamps import http_date
+
+log = logging.getLogger(__name__)
+
+
+class Application(Protocol):
+    """What answers the requests."""
+
+    def body_limit(self, request: Request) -> int:
+        """Bytes that the body of this request may have; asked when the headers are there and the body is not."""
+        ...
+
+    def too_large(self, request: Request, size: int) -> Response:
+        """The refusal of a body that is, or would be, `size` bytes or more."""
+        ...
+
+    async def handle(self, request: Request) -> Response:
+        """Never raises for what a client sends."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. The figures are generous: a slow client costs one socket and no task."""
+
+    headers: float = 60.0
+    """From the first byte of a request to the end of its headers; also from the connection to its first byte."""
+    body: float = 60.0
+    """Without a single byte of a body that is still expected."""
+    idle: float = 300.0
+    """A kept-alive connection without a request; longer than the 60 s of AWS's own load balancers, so that pools stay warm."""
+    write: float = 120.0
+    """A client that takes nothing of an answer."""
+    linger: float = 10.0
+    """Reading on after a refusal, so that the client sees the answer and not a reset."""
+    sweep: float = 1.0
+    """Between two looks at all connections."""
+
+
+class Server:
+    """Listens, and keeps the connections. `now` is wall-clock time in seconds, for the Date header."""
+
+    def __init__(
+        self,
+        application: Application,
+        *,
+        timeouts: Timeouts | None = None,
+        header_limit: int = 1024 * 1024,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.application = application
+        self.timeouts = timeouts or Timeouts()
+        self.header_limit = header_limit
+        self.connections: set[Connection] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.closing = False
+        self._now = now
+        self._second = -1
+        self._date = ""
+        self._listeners: list[asyncio.Server] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __repr__(self) -> str:
+        return f"<Server {len(self.connections)} connections, {len(self.tasks)} requests{', closing' if self.closing else ''}>"
+
+    async def listen(self, host: str, port: int) -> tuple[str, int]:
+        """Start to accept; port 0 takes any free one. Answers the address. Raises OSError if it is taken."""
+        loop = asyncio.get_running_loop()
+        listener = await loop.create_server(lambda: Connection(self, loop), host, port, backlog=1024, reuse_address=True)
+        return self._listening(loop, listener)
+
+    async def listen_on(self, sock: socket.socket) -> tuple[str, int]:
+        """The same on a socket that is bound already, e.g. inside a sandbox's network namespace."""
+        loop = asyncio.get_running_loop()
+        listener = await loop.create_server(lambda: Connection(self, loop), sock=sock, backlog=1024)
+        return self._listening(loop, listener)
+
+    def _listening(self, loop: asyncio.AbstractEventLoop, listener: asyncio.Server) -> tuple[str, int]:
+        self._listeners.append(listener)
+        self._loop = loop
+        if self._timer is None:
+            self._timer = loop.call_later(self.timeouts.sweep, self._sweep)
+        address = listener.sockets[0].getsockname()
+        return (address[0], address[1]) if isinstance(address, tuple) else (str(address), 0)
+
+    async def close(self, grace: float = 10.0) -> None:
+        """Accept no more, let running requests end within `grace` seconds, then cut the rest off."""
+        self.closing = True
+        for listener in self._listeners:
+            listener.close()
+        for connection in list(self.connections):
+            connection.wind_down()
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=grace)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for connection in list(self.connections):
+            connection.abort()
+        if self.tasks:
+            for task in list(self.tasks):
+                task.cancel()
+            await asyncio.wait(self.tasks)
+        self._listeners.clear()
+        await asyncio.sleep(0)  # The transports that were cut off report their end in the next turn of the loop.
+
+    def date(self) -> str:
+        """Value of the Date header, made once per second."""
+        second = int(self._now())
+        if second != self._second:
+            self._second, self._date = second, http_date(second)
+        return self._date
+
+    def sweep(self, now: float) -> None:
+        """Close what has been waited for too long. `now` is the loop's time."""
+        for connection in list(self.connections):
+            if connection.deadline <= now:
+                connection.expire()
+
+    def _sweep(self) -> None:
+        assert self._loop is not None
+        self.sweep(self._loop.time())
+        self._timer = self._loop.call_later(self.timeouts.sweep, self._sweep)

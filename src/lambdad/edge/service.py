@@ -1,0 +1,175 @@
+"""The edge as assembly builds it: the application behind the server."""
+
+import copy
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from lambdad.artifacts.api import Artifacts
+from lambdad.domain import limits
+from lambdad.domain.errors import AccessDenied, LambdadError, PlatformError, RequestEntityTooLarge, UnknownOperation
+from lambdad.edge import downloads, invoke
+from lambdad.edge.authenticate import Authenticator
+from lambdad.edge.downloads import CodeLinks
+from lambdad.edge.hosts import Hosts, from_foreign_page
+from lambdad.edge.invoke import InvokeRoute
+from lambdad.edge.route import Found, Routes, Unimplemented, Unknown
+from lambdad.frontend.api import Frontend
+from lambdad.wire.api import Service
+from lambdad.wire.match import protocol_of
+from lambdad.wire.messages import Request, Response
+from lambdad.wire.models import Model, Models
+from lambdad.wire.parse import parse
+from lambdad.wire.refusals import not_implemented, refusal
+from lambdad.wire.serialise import answer
+from lambdad.wire.signature import credential
+from lambdad.wire.validate import validate
+
+log = logging.getLogger(__name__)
+
+_OWN = "/_lambdad/"
+_HEALTH = "/_lambdad/health"
+_STATE = "/_lambdad/state"
+
+
+def random_id() -> str:
+    """A version 4 UUID. `uuid.uuid4` takes three times as long, and every request needs one."""
+    text = os.urandom(16).hex()
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:]}"
+
+
+def _signed_as(request: Request) -> str | None:
+    try:
+        return credential(request).service
+    except LambdadError:
+        return None
+
+
+class Edge:
+    """An `Application` for `edge.server.Server`.
+
+    `services` answer all operations but Invoke, which goes straight to `frontend`; `health` and `state` are what
+    /_lambdad/health and /_lambdad/state say, as JSON. Nothing here waits for anything but the handlers.
+    """
+
+    def __init__(
+        self,
+        *,
+        services: Sequence[Service],
+        frontend: Frontend,
+        authenticator: Authenticator,
+        artifacts: Artifacts,
+        links: CodeLinks,
+        hosts: Hosts,
+        health: Callable[[], Mapping[str, Any]],
+        state: Callable[[], Mapping[str, Any]],
+        models: Models | None = None,
+        new_id: Callable[[], str] = random_id,
+    ) -> None:
+        self._models = models or Models()
+        self._lambda = self._models.load("lambda")
+        self._routes = Routes(services, self._models)
+        self._invoke = InvokeRoute(frontend)
+        self._authenticator = authenticator
+        self._artifacts = artifacts
+        self._links = links
+        self._hosts = hosts
+        self._reports = {_HEALTH: health, _STATE: state}
+        self._new_id = new_id
+
+    def seen_by(self, authenticator: Authenticator) -> "Edge":
+        """The same edge for callers that are known otherwise, e.g. by the socket on which they came."""
+        other = copy.copy(self)
+        other._authenticator = authenticator
+        return other
+
+    # --- what the server asks ---------------------------------------------------------------------------------------------
+
+    def body_limit(self, request: Request) -> int:
+        where = invoke.target(request)
+        return limits.REQUEST_BODY if where is None else invoke.body_limit(where.kind, request)
+
+    def too_large(self, request: Request, size: int) -> Response:
+        request_id = self._new_id()
+        where = invoke.target(request)
+        if where is not None:
+            return refusal(invoke.too_large(where.kind, request, size), self._lambda, request_id)
+        found = self._routes.find(request, _signed_as(request))
+        operation = f"the {found.match.operation.name}" if isinstance(found, Found) else "this"
+        error = RequestEntityTooLarge(f"Request must be smaller than {limits.REQUEST_BODY} bytes for {operation} operation")
+        return refusal(error, found.model, request_id)
+
+    def _meant(self, request: Request) -> Model | None:
+        """Whose errors the client expects, as far as that can be told."""
+        if invoke.target(request) is not None:
+            return self._lambda
+        return self._routes.model_for(request, _signed_as(request))
+
+    async def handle(self, request: Request) -> Response:
+        request_id = self._new_id()
+        try:
+            refused = self._refused_client(request, request_id)
+            if refused is not None:
+                return refused
+            where = invoke.target(request)
+            if where is not None:
+                caller = self._authenticator.authenticate(request, credential(request), request_id)
+                return await self._invoke.handle(where, request, caller)
+            if request.path.startswith(_OWN):
+                return await self._own(request, request_id)
+            return await self._operation(request, request_id)
+        except LambdadError as error:
+            return refusal(error, self._meant(request), request_id)
+        except Exception:  # The one place where the unexpected becomes an answer; the log has the details, the client has not.
+            log.exception("request %s failed: %s %s", request_id, request.method, request.path)
+            return refusal(PlatformError(), self._meant(request), request_id)
+
+    # --- the ways a request can go ----------------------------------------------------------------------------------------
+
+    def _refused_client(self, request: Request, request_id: str) -> Response | None:
+        headers = request.headers
+        if not self._hosts.allows(headers.get("host")):
+            host = headers.get("host", "")
+            error = AccessDenied(f"lambdad does not serve the host name '{host}'; name it in the settings if it should.")
+            return refusal(error, None, request_id)
+        if ("origin" in headers or "sec-fetch-site" in headers) and from_foreign_page(headers):
+            return refusal(AccessDenied("lambdad does not answer web pages of other sites."), None, request_id)
+        return None
+
+    async def _operation(self, request: Request, request_id: str) -> Response:
+        scope = credential(request)
+        caller = self._authenticator.authenticate(request, scope, request_id)
+        found = self._routes.find(request, scope.service)
+        match found:
+            case Unknown(model):
+                what = request.headers.get("x-amz-target") or f"{request.method} {request.path}"
+                error = UnknownOperation(f"The requested operation is not recognized by the service: {what}")
+                return refusal(error, model, request_id)
+            case Unimplemented(service, operation, model):
+                return refusal(not_implemented(service, operation), model, request_id)
+            case Found(model, match, handler):
+                pass
+        protocol = protocol_of(request, model)
+        try:
+            if handler is None:
+                return refusal(not_implemented(model.name, match.operation.name), model, request_id, protocol)
+            params = parse(request, match, model)
+            validate(params, match.operation, model)
+            output = await handler(caller, params)
+            return answer(model, match.operation, output, request_id, protocol)
+        except LambdadError as error:
+            return refusal(error, model, request_id, protocol)
+
+    async def _own(self, request: Request, request_id: str) -> Response:
+        headers = [("x-amzn-RequestId", request_id)]
+        readable = request.method in ("GET", "HEAD")
+        report = self._reports.get(request.path)
+        if report is not None and readable:
+            return Response(200, [*headers, ("Content-Type", "application/json")], msgspec.json.encode(report()))
+        if request.path.startswith(downloads.PATH) and readable:
+            data = await self._artifacts.read(self._links.verified(request))
+            return Response(200, [*headers, ("Content-Type", "application/zip")], data)
+        raise UnknownOperation(f"There is nothing at {request.method} {request.path}")

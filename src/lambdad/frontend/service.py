@@ -1,0 +1,211 @@
+"""The invoke path of one process."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lambdad.counter.api import Counter
+from lambdad.domain.errors import PlatformError
+from lambdad.domain.functions import Function, Version
+from lambdad.frontend import checks
+from lambdad.frontend.api import Answer, Invoke, StreamedAnswer
+from lambdad.frontend.checks import Target
+from lambdad.frontend.events import Events
+from lambdad.frontend.retries import Delays
+from lambdad.frontend.streams import Chunks, Pipe
+from lambdad.frontend.traces import BITS, new_trace_id
+from lambdad.records.api import Records
+from lambdad.sandbox.api import SandboxFailure
+from lambdad.worker.api import Completion, Invocation, Outcome, Stream
+from lambdad.worker_manager.api import WorkerManager
+
+GRACE = 30.0
+"""Seconds that running Event invocations and streams are given at shutdown."""
+
+_TARGETS = 4096
+"""Spellings of function names whose meaning is remembered; some 300 bytes each."""
+
+_log = logging.getLogger("lambdad.frontend")
+
+
+@dataclass(slots=True)
+class _Admitted:
+    """A request that passed every check."""
+
+    target: Target
+    function: Function
+    version: Version
+    invocation: Invocation
+
+
+class LocalFrontend:
+    """Implements `lambdad.frontend.api.Frontend`. To be made inside the running loop.
+
+    `now` answers epoch seconds, `draw` a number in [0, 1) for weighted aliases, `random_bits` a number of that many bits.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        counter: Counter,
+        workers: WorkerManager,
+        *,
+        now: Callable[[], float] = time.time,
+        draw: Callable[[], float] = random.random,
+        random_bits: Callable[[int], int] = random.getrandbits,
+        delays: Delays = Delays(),  # noqa: B008 (frozen)
+        grace: float = GRACE,
+    ) -> None:
+        self._records = records
+        self._counter = counter
+        self._workers = workers
+        self._now = now
+        self._draw = draw
+        self._random_bits = random_bits
+        self._grace = grace
+        self._loop = asyncio.get_running_loop()
+        self._targets: dict[tuple[str, str | None, str, str], Target] = {}
+        self._streams: set[asyncio.Task[None]] = set()
+        self._events = Events(self._attempt_event, self._function, delays=delays)
+
+    async def invoke(self, request: Invoke) -> Answer:
+        """See `Frontend.invoke`."""
+        admitted = self._admit(request, streaming=False)
+        invocation = admitted.invocation
+        match request.invocation_type:
+            case "RequestResponse":
+                outcome = await self._run(admitted.function, admitted.version, invocation)
+                tail = outcome.log_tail if invocation.want_log else None
+                return Answer(200, outcome.payload, admitted.version.version, outcome.error, tail, invocation.trace_id)
+            case "Event":
+                self._events.accept(admitted.target, invocation)
+                return Answer(202, b"", None, None, None, invocation.trace_id)
+            case _:
+                return Answer(204, b"", None, None, None, invocation.trace_id)
+
+    async def invoke_stream(self, request: Invoke) -> StreamedAnswer | Answer:
+        """See `Frontend.invoke_stream`. Lease and slot are held until the function is done, even if the reader goes away."""
+        admitted = self._admit(request, streaming=True)
+        invocation = admitted.invocation
+        if request.invocation_type == "DryRun":
+            return Answer(204, b"", None, None, None, invocation.trace_id)
+        head: asyncio.Future[Stream | Outcome] = self._loop.create_future()
+        pipe = Pipe()
+        chunks = Chunks(pipe)
+        task = self._loop.create_task(self._run_stream(admitted, head, pipe))
+        self._streams.add(task)
+        task.add_done_callback(lambda task: self._stream_over(task, head, pipe))
+        answer = await head
+        content_type, completion = "application/json", Completion()
+        if isinstance(answer, Stream):
+            content_type, completion = answer.content_type, answer.completion
+        else:
+            completion.outcome = answer
+        return StreamedAnswer(
+            admitted.version.version, content_type, chunks, completion, invocation.trace_id, invocation.want_log
+        )
+
+    async def close(self) -> None:
+        """See `Frontend.close`."""
+        deadline = self._loop.time() + self._grace
+        await self._events.close(self._grace)
+        if self._streams:
+            await asyncio.wait(self._streams, timeout=max(0.0, deadline - self._loop.time()))
+        for task in self._streams:
+            task.cancel()
+        if self._streams:
+            await asyncio.wait(self._streams)
+
+    def _admit(self, request: Invoke, *, streaming: bool) -> _Admitted:
+        """Everything that is checked before anything runs."""
+        kind = request.invocation_type
+        checks.types(kind, request.log_type, streaming=streaming)
+        target = self._target(request)
+        payload = checks.payload(request.payload, kind)
+        context = checks.client_context(request.client_context)
+        version = self._records.resolve(target.name, self._draw())
+        function = self._function(target)
+        assert function is not None, "a version that resolves has a function"
+        checks.tenant(version, request.tenant_id)
+        checks.invocable(version)
+        invocation = Invocation(
+            request.caller.request_id,
+            target.arn,
+            payload,
+            request.trace_id or new_trace_id(self._now(), self._random_bits(BITS)),
+            # An event's client context is not passed on.
+            None if kind == "Event" else context,
+            None,
+            streaming,
+            kind == "RequestResponse" and request.log_type == "Tail",
+        )
+        return _Admitted(target, function, version, invocation)
+
+    def _target(self, request: Invoke) -> Target:
+        caller = request.caller
+        key = (request.function, request.qualifier, caller.account, caller.region)
+        target = self._targets.get(key)
+        if target is None:
+            target = checks.target(request.function, request.qualifier, caller)
+            if len(self._targets) >= _TARGETS:
+                self._targets.clear()
+            self._targets[key] = target
+        return target
+
+    def _function(self, target: Target) -> Function | None:
+        name = target.name
+        return self._records.function(name.account, name.region, name.name)
+
+    async def _run(self, function: Function, version: Version, invocation: Invocation) -> Outcome:
+        """Count, lease, run. An event that never reached the runtime is given to one other environment."""
+        with self._counter.slot(function):
+            try:
+                async with self._workers.lease(version) as environment:
+                    return await environment.invoke(invocation)
+            except SandboxFailure as failure:
+                _log.warning("request %s is tried on another environment: %s", invocation.request_id, failure)
+            async with self._workers.lease(version) as environment:
+                return await environment.invoke(invocation)
+
+    async def _attempt_event(self, target: Target, invocation: Invocation) -> Outcome:
+        """One attempt at an event, on the function as it is now."""
+        version = self._records.resolve(target.name, self._draw())
+        function = self._function(target)
+        assert function is not None, "a version that resolves has a function"
+        checks.invocable(version)
+        return await self._run(function, version, invocation)
+
+    async def _run_stream(self, admitted: _Admitted, head: "asyncio.Future[Stream | Outcome]", pipe: Pipe) -> None:
+        with self._counter.slot(admitted.function):
+            try:
+                return await self._stream_once(admitted, head, pipe)
+            except SandboxFailure as failure:
+                if head.done():
+                    raise
+                _log.warning("request %s is tried on another environment: %s", admitted.invocation.request_id, failure)
+            await self._stream_once(admitted, head, pipe)
+
+    async def _stream_once(self, admitted: _Admitted, head: "asyncio.Future[Stream | Outcome]", pipe: Pipe) -> None:
+        async with self._workers.lease(admitted.version) as environment:
+            answer = await environment.invoke_stream(admitted.invocation)
+            if head.done():
+                # The request was cancelled: the function goes on, nobody listens.
+                pipe.abandon()
+            else:
+                head.set_result(answer)
+            if isinstance(answer, Stream):
+                async for chunk in answer.chunks:
+                    await pipe.put(chunk)
+            else:
+                pipe.give(answer.payload)
+
+    def _stream_over(self, task: "asyncio.Task[None]", head: "asyncio.Future[Stream | Outcome]", pipe: Pipe) -> None:
+        self._streams.discard(task)
+        error = PlatformError("lambdad is shutting down.") if task.cancelled() else task.exception()
+        if error is not None and not head.done():
+            head.set_exception(error)
+        else:
+            pipe.end(error)

@@ -1,0 +1,334 @@
+"""Control groups: memory, CPU and number of processes of one sandbox, with version 2 and version 1 of the interface.
+
+Facts: cgroups(7), https://docs.kernel.org/admin-guide/cgroup-v2.html and …/cgroup-v1/{memory,cpusets,pids}.html,
+https://docs.kernel.org/scheduler/sched-bwc.html. Groups are made below lambdad's own group, so whatever limits the host
+has put on lambdad hold for its functions too.
+"""
+
+import errno
+import os
+import select
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+CONTROLLERS = ("memory", "cpu", "pids")
+PERIOD_US = 20_000
+"""Of the CPU limit; AWS's, seen as the steps in which throttled functions advance."""
+_SMALLEST_QUOTA_US = 1000
+"""The kernel refuses less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where lambdad's own group is."""
+
+    version: Literal[0, 1, 2]
+    """0: no control groups here."""
+    directories: Mapping[str, Path]
+    """Controller → directory. With version 2 it is the same for all."""
+
+
+def parse_layout(own: str, mounts: str) -> Layout:
+    """From the texts of /proc/self/cgroup and /proc/self/mountinfo; cgroups(7), proc_pid_mountinfo(5)."""
+    paths: dict[str, str] = {}
+    for line in own.splitlines():
+        _number, names, path = line.split(":", 2)
+        for name in names.split(","):
+            paths[name] = path
+    first: dict[str, Path] = {}
+    unified: Path | None = None
+    for line in mounts.splitlines():
+        left, _dash, right = line.partition(" - ")
+        fields, kind = left.split(" "), right.split(" ")
+        root, point = fields[3], _unescape(fields[4])
+        if kind[0] == "cgroup2":
+            unified = _below(point, root, paths.get("", "/"))
+        elif kind[0] == "cgroup":
+            for name in kind[2].split(","):
+                if name in CONTROLLERS:
+                    first[name] = _below(point, root, paths.get(name, "/"))
+    if first:
+        return Layout(1, first)
+    if unified is not None:
+        return Layout(2, dict.fromkeys(CONTROLLERS, unified))
+    return Layout(0, {})
+
+
+def _unescape(text: str) -> str:
+    return text.replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
+
+
+def _below(point: str, root: str, path: str) -> Path:
+    """The group's directory where `root` of the hierarchy is mounted at `point`."""
+    inside = path.removeprefix(root) if root != "/" and path.startswith(root) else path
+    return Path(point) if inside in ("", "/") or ".." in inside else Path(point + "/" + inside.strip("/"))
+
+
+def _write(path: Path, text: str) -> None:
+    fd = os.open(path, os.O_WRONLY)
+    try:
+        os.write(fd, text.encode("ascii"))
+    finally:
+        os.close(fd)
+
+
+def _table(text: str) -> dict[str, int]:
+    return {name: int(value) for name, _space, value in (line.partition(" ") for line in text.splitlines()) if value.isdigit()}
+
+
+class Group(Protocol):
+    """One sandbox's."""
+
+    procs: list[int]
+    """Open descriptors; whoever writes "0" to them joins."""
+
+    def limit(self, memory: int, hard: int, processes: int) -> None:
+        """Bytes: the usage at which to be woken first, and the one that the kernel never lets pass."""
+        ...
+
+    def cpu(self, cores: float | None) -> None:
+        """None: no limit."""
+        ...
+
+    def watch(self, threshold: int) -> int:
+        """A descriptor that becomes readable when this many bytes are charged; valid until the next call."""
+        ...
+
+    def usage(self) -> tuple[int, int]:
+        """Bytes charged, and of these the page cache."""
+        ...
+
+    def peak(self) -> int: ...
+
+    def kernel_kills(self) -> int:
+        """How many processes the kernel killed for want of memory."""
+        ...
+
+    def processes(self) -> list[int]: ...
+
+    def close(self) -> None:
+        """Let go of the descriptors."""
+        ...
+
+    def remove(self) -> bool:
+        """False while something of it still lives."""
+        ...
+
+
+def quota_us(cores: float) -> int:
+    return max(_SMALLEST_QUOTA_US, round(cores * PERIOD_US))
+
+
+def _remove(directory: Path) -> bool:
+    try:
+        directory.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        if error.errno == errno.EBUSY:
+            return False
+        raise
+    return True
+
+
+class _Files:
+    """What both versions share: descriptors kept open where a file is used again and again."""
+
+    __slots__ = ("_opened",)
+
+    def __init__(self) -> None:
+        self._opened: dict[Path, int] = {}
+
+    def _open(self, path: Path, flags: int) -> int:
+        fd = self._opened.get(path)
+        if fd is None:
+            fd = self._opened[path] = os.open(path, flags)
+        return fd
+
+    def _read(self, path: Path) -> str:
+        return os.pread(self._open(path, os.O_RDONLY), 65536, 0).decode("ascii")
+
+    def close(self) -> None:
+        for fd in self._opened.values():
+            os.close(fd)
+        self._opened.clear()
+
+
+class GroupV1(_Files):
+    __slots__ = ("_directories", "_event", "procs")
+
+    def __init__(self, directories: Mapping[str, Path]) -> None:
+        super().__init__()
+        self._directories = directories
+        self._event: int | None = None
+        for directory in set(directories.values()):
+            directory.mkdir(exist_ok=True)
+        if "cpu" in directories:
+            _write(directories["cpu"] / "cpu.cfs_period_us", str(PERIOD_US))
+        self.procs = [self._open(directory / "cgroup.procs", os.O_WRONLY) for directory in set(directories.values())]
+
+    def limit(self, memory: int, hard: int, processes: int) -> None:
+        if "memory" in self._directories:
+            _write(self._directories["memory"] / "memory.limit_in_bytes", str(hard))
+        if "pids" in self._directories:
+            _write(self._directories["pids"] / "pids.max", str(processes))
+
+    def cpu(self, cores: float | None) -> None:
+        if "cpu" in self._directories:
+            fd = self._open(self._directories["cpu"] / "cpu.cfs_quota_us", os.O_WRONLY)
+            os.pwrite(fd, b"-1" if cores is None else str(quota_us(cores)).encode("ascii"), 0)
+
+    def watch(self, threshold: int) -> int:
+        self._unwatch()
+        memory = self._directories["memory"]
+        self._event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        usage = self._open(memory / "memory.usage_in_bytes", os.O_RDONLY)
+        _write(memory / "cgroup.event_control", f"{self._event} {usage} {threshold}")
+        return self._event
+
+    def _unwatch(self) -> None:
+        if self._event is not None:
+            os.close(self._event)
+            self._event = None
+
+    def usage(self) -> tuple[int, int]:
+        memory = self._directories["memory"]
+        stat = _table(self._read(memory / "memory.stat"))
+        return int(self._read(memory / "memory.usage_in_bytes")), stat["total_active_file"] + stat["total_inactive_file"]
+
+    def peak(self) -> int:
+        return int(self._read(self._directories["memory"] / "memory.max_usage_in_bytes"))
+
+    def kernel_kills(self) -> int:
+        return _table(self._read(self._directories["memory"] / "memory.oom_control")).get("oom_kill", 0)
+
+    def processes(self) -> list[int]:
+        directory = next(iter(self._directories.values()))
+        return [int(line) for line in (directory / "cgroup.procs").read_text().split()]
+
+    def close(self) -> None:
+        self._unwatch()
+        super().close()
+
+    def remove(self) -> bool:
+        gone = [_remove(directory) for directory in set(self._directories.values())]  # all of them, whatever the first says
+        return all(gone)
+
+
+class GroupV2(_Files):
+    __slots__ = ("_directory", "_poll", "procs")
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self._directory = directory
+        directory.mkdir(exist_ok=True)
+        self._poll: select.epoll | None = None
+        self.procs = [self._open(directory / "cgroup.procs", os.O_WRONLY)]
+
+    def limit(self, memory: int, hard: int, processes: int) -> None:
+        _write(self._directory / "memory.max", str(hard))
+        _write(self._directory / "memory.high", str(memory))
+        _write(self._directory / "memory.oom.group", "1")
+        _write(self._directory / "pids.max", str(processes))
+
+    def cpu(self, cores: float | None) -> None:
+        fd = self._open(self._directory / "cpu.max", os.O_WRONLY)
+        os.pwrite(fd, f"{'max' if cores is None else quota_us(cores)} {PERIOD_US}".encode("ascii"), 0)
+
+    def watch(self, threshold: int) -> int:
+        """memory.high also slows down whoever goes on, so there is little to overtake while lambdad looks."""
+        _write(self._directory / "memory.high", str(threshold))
+        events = self._open(self._directory / "memory.events", os.O_RDONLY)
+        os.pread(events, 4096, 0)  # what is to come is told relative to what was read last
+        if self._poll is None:
+            self._poll = select.epoll()
+            self._poll.register(events, select.EPOLLPRI)
+        return self._poll.fileno()
+
+    def usage(self) -> tuple[int, int]:
+        stat = _table(self._read(self._directory / "memory.stat"))
+        return int(self._read(self._directory / "memory.current")), stat["active_file"] + stat["inactive_file"]
+
+    def peak(self) -> int:
+        """memory.peak is there since Linux 5.19; before it, what is used now."""
+        try:
+            return int(self._read(self._directory / "memory.peak"))
+        except FileNotFoundError:
+            return int(self._read(self._directory / "memory.current"))
+
+    def kernel_kills(self) -> int:
+        return _table(self._read(self._directory / "memory.events")).get("oom_kill", 0)
+
+    def processes(self) -> list[int]:
+        return [int(line) for line in (self._directory / "cgroup.procs").read_text().split()]
+
+    def close(self) -> None:
+        if self._poll is not None:
+            self._poll.close()
+            self._poll = None
+        super().close()
+
+    def remove(self) -> bool:
+        return _remove(self._directory)
+
+
+class Cgroups:
+    """The groups of one lambdad: `name` below its own group, one child for each sandbox."""
+
+    def __init__(self, layout: Layout, name: str) -> None:
+        self.version = layout.version
+        self.directories = {controller: base / name for controller, base in layout.directories.items()}
+
+    @property
+    def watches_memory(self) -> bool:
+        return "memory" in self.directories
+
+    def prepare(self) -> None:
+        """Raises OSError where the groups cannot be made (not delegated, read-only)."""
+        if self.version == 2:
+            base = next(iter(self.directories.values())).parent
+            _enable(base)
+        for directory in set(self.directories.values()):
+            directory.mkdir(parents=True, exist_ok=True)
+        if self.version == 2:
+            _enable(next(iter(self.directories.values())))
+
+    def create(self, identity: str) -> Group:
+        if self.version == 2:
+            return GroupV2(next(iter(self.directories.values())) / identity)
+        return GroupV1({controller: directory / identity for controller, directory in self.directories.items()})
+
+    def remove(self) -> bool:
+        gone = [remove_tree(directory) for directory in set(self.directories.values())]
+        return all(gone)
+
+
+def _enable(directory: Path) -> None:
+    """Let the children of this group have the controllers.
+
+    A group with processes of its own may not have them for its children (but for the root), so lambdad first moves
+    itself into a leaf where it is the reason.
+    """
+    wanted = " ".join(f"+{controller}" for controller in CONTROLLERS)
+    control = directory / "cgroup.subtree_control"
+    if set(CONTROLLERS) <= set(control.read_text().split()):
+        return
+    try:
+        _write(control, wanted)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        leaf = directory / "lambdad-supervisor"
+        leaf.mkdir(exist_ok=True)
+        _write(leaf / "cgroup.procs", "0")
+        _write(control, wanted)
+
+
+def remove_tree(directory: Path) -> bool:
+    """Remove a group and its children. False where something in them still lives."""
+    if not directory.is_dir():
+        return True
+    gone = [remove_tree(child) for child in directory.iterdir() if child.is_dir()]
+    return all(gone) and _remove(directory)

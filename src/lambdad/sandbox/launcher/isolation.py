@@ -1,0 +1,68 @@
+"""From a fresh fork of the launcher to the inside of a sandbox: namespaces, /proc, network, and every privilege gone.
+
+The order matters: whatever needs the launcher's privileges first, then the user, then the capabilities. Facts:
+namespaces(7), user_namespaces(7), capabilities(7), proc(5).
+"""
+
+import os
+import socket
+from typing import List, Optional, Sequence
+
+from . import kernel
+
+UID = 993
+GID = 990
+"""What AWS's own environments run as: sbx_user1051."""
+HOST_NAME = "lambda"
+
+
+def isolate(ports: Sequence[int]) -> List[socket.socket]:
+    """Own mounts, IPC, host name, network, cgroup root and /proc; answers listening sockets on the new loopback."""
+    kernel.unshare(kernel.NEWNS | kernel.NEWIPC | kernel.NEWUTS | kernel.NEWNET | kernel.NEWCGROUP)
+    kernel.mount("proc", "/proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+    socket.sethostname(HOST_NAME)
+    kernel.loopback_up()
+    return [listen(port) for port in ports]
+
+
+def listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(128)
+    return listener
+
+
+def _map_user(uid: int, gid: int) -> None:
+    """Inside a user namespace of its own this process is 993 and nobody else exists."""
+    kernel.unshare(kernel.NEWUSER)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{UID} {uid} 1"), ("gid_map", f"{GID} {gid} 1")):
+        _write(f"/proc/self/{name}", text)
+    # No user namespace below this one: they are where many kernel bugs begin. As the namespace's own limit it holds for
+    # whatever runs inside, whatever the host's is.
+    _write("/proc/sys/user/max_user_namespaces", "0")
+
+
+def _write(path: str, text: str) -> None:
+    fd = os.open(path, os.O_WRONLY)
+    try:
+        os.write(fd, text.encode("ascii"))
+    finally:
+        os.close(fd)
+
+
+def drop_privileges(host_uid: Optional[int], user_namespaces: bool) -> None:
+    """For good. `host_uid`: become this user of the host first; None where the launcher is an ordinary user's."""
+    if host_uid is not None:
+        os.setgroups([])
+        kernel.keep_capabilities()
+        os.setresgid(host_uid, host_uid, host_uid)
+        os.setresuid(host_uid, host_uid, host_uid)
+        kernel.raise_permitted()
+        kernel.set_dumpable(True)  # the change of user had unset it, and /proc/self belonged to root
+    if user_namespaces:
+        _map_user(0 if host_uid is None else host_uid, 0 if host_uid is None else host_uid)
+    kernel.drop_bounding_set()
+    kernel.clear_ambient()
+    kernel.drop_capabilities()
+    kernel.no_new_privileges()
+    kernel.set_dumpable(False)

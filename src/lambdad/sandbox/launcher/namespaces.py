@@ -1,0 +1,101 @@
+"""A launcher whose stems have namespaces: their own mounts, processes, IPC, host name, network and users."""
+
+import os
+import signal
+import socket
+from typing import Any, Dict, List, NoReturn
+
+from . import isolation, kernel, loop, messages, runtime, supervisor
+
+_PRIVATE = "/.lambdad"
+_HOST = _PRIVATE + "/host"
+
+
+class NamespaceLauncher(loop.Launcher):
+    def enter(self) -> None:
+        """Live where nothing of the host is seen; the way back to where it is stays open as a descriptor."""
+        self._outer = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        kernel.unshare(kernel.NEWNS)
+        kernel.detach(_PRIVATE)
+        self._inner = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        self._pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+
+    def stem(self, message: "Dict[str, Any]", fds: "List[int]") -> None:
+        # Blocked until the child is written down, so that an early death finds its name.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        try:
+            kernel.unshare(kernel.NEWPID)
+            try:
+                pid = os.fork()
+                if pid == 0:
+                    self._become_init(message, fds)
+                self.stems[message["id"]] = pid
+                self.uids[message["id"]] = message["uid"]
+            finally:
+                kernel.setns(self._pids, kernel.NEWPID)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+
+    def _become_init(self, message: "Dict[str, Any]", fds: "List[int]") -> NoReturn:
+        control = socket.socket(fileno=fds[0])
+        try:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+            self.control.close()
+            for fd in (self._outer, self._inner, self._pids):
+                os.close(fd)
+            listeners = isolation.isolate(self.order["ports"])
+            isolation.drop_privileges(message["uid"], self.order["user_namespaces"])
+            messages.send(control, {"op": "ready"}, [listener.fileno() for listener in listeners])
+            for listener in listeners:
+                listener.close()
+            cgroups = fds[4:]
+
+            def start(streams: "List[int]") -> NoReturn:
+                self._become_runtime(streams, cgroups)
+
+            supervisor.Supervisor(control, start, supervisor.kill_namespace).run(fds[1:4])
+        except BaseException as error:  # whatever it was, this process must not go on as a second launcher
+            messages.send(control, {"op": "failed", "error": f"{type(error).__name__}: {error}"})
+        os._exit(1)
+
+    def _become_runtime(self, streams: "List[int]", cgroups: "List[int]") -> NoReturn:
+        for fd in cgroups:
+            os.write(fd, b"0")  # the writer itself; before anything of the function is here
+        runtime.wire(*streams)
+        os.setsid()
+        kernel.set_dumpable(True)
+        runtime.limit_resources(self.order["limit_processes"])
+        runtime.forget_signals()
+        runtime.become(self.order["kind"], self.order["execute"], self.order["environment"], self.zygote)
+
+    def specialise(self, message: "Dict[str, Any]") -> None:
+        identity = message["id"]
+        pid = self.stems.get(identity)
+        if pid is None:
+            raise ProcessLookupError(3, "the sandbox is gone")
+        stem = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        trees: "Dict[str, int]" = {}
+        read_only = kernel.ATTR_RDONLY | kernel.ATTR_NOSUID | kernel.ATTR_NODEV
+        try:
+            kernel.setns(self._outer, kernel.NEWNS)
+            for target, source in (("/var/task", message["task"]), ("/opt", message["opt"])):
+                if source is not None:
+                    trees[target] = kernel.clone_tree(_HOST + source, read_only)
+            kernel.setns(stem, kernel.NEWNS)
+            while trees:
+                target, tree = trees.popitem()
+                kernel.attach_tree(tree, target)
+            owner = self.uids[identity] or 0
+            options = f"size={message['tmp_mb']}m,mode=0700,uid={owner},gid={owner}"
+            kernel.mount("tmpfs", "/tmp", kernel.MS_NOSUID | kernel.MS_NODEV, options)
+            tmp = os.open("/tmp", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        finally:
+            kernel.setns(self._inner, kernel.NEWNS)
+            os.close(stem)
+            for tree in trees.values():
+                os.close(tree)
+        try:
+            messages.send(self.control, {"op": "specialised", "id": identity}, [tmp])
+        finally:
+            os.close(tmp)

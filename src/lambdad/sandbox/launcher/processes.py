@@ -1,0 +1,110 @@
+"""A launcher of the level `process`: no isolation, only processes of their own session with limits. For development.
+
+Where the kernel has it (Linux), the supervisor adopts what its runtime leaves behind, so that killing reaches everything.
+"""
+
+import os
+import signal
+import socket
+import sys
+from typing import Any, Dict, List, NoReturn, Optional
+
+from . import loop, messages, runtime, supervisor
+
+if sys.platform == "linux":
+    from . import kernel
+
+
+class ProcessLauncher(loop.Launcher):
+    def stem(self, message: "Dict[str, Any]", fds: "List[int]") -> None:
+        # Blocked until the child is written down, so that an early death finds its name.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._become_supervisor(fds)
+            self.stems[message["id"]] = pid
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+
+    def specialise(self, message: "Dict[str, Any]") -> None:
+        """Nothing to mount: lambdad tells the runtime the real paths."""
+        messages.send(self.control, {"op": "specialised", "id": message["id"]})
+
+    def _become_supervisor(self, fds: "List[int]") -> NoReturn:
+        control = socket.socket(fileno=fds[0])
+        try:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+            self.control.close()
+            os.setsid()
+            if sys.platform == "linux":
+                kernel.adopt_orphans()
+            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(128)
+            messages.send(control, {"op": "ready"}, [listener.fileno()])
+            listener.close()
+            cgroups = fds[4:]
+
+            def start(streams: "List[int]") -> NoReturn:
+                self._become_runtime(streams, cgroups)
+
+            supervisor.Supervisor(control, start, kill_descendants).run(fds[1:4])
+        except BaseException as error:  # whatever it was, this process must not go on as a second launcher
+            messages.send(control, {"op": "failed", "error": f"{type(error).__name__}: {error}"})
+        os._exit(1)
+
+    def _become_runtime(self, streams: "List[int]", cgroups: "List[int]") -> NoReturn:
+        for fd in cgroups:
+            os.write(fd, b"0")  # the writer itself; before anything of the function is here
+        runtime.wire(*streams)
+        os.setsid()
+        if sys.platform == "linux":
+            kernel.die_with_parent(signal.SIGKILL)
+        runtime.limit_resources(self.order["limit_processes"])
+        runtime.forget_signals()
+        runtime.become(self.order["kind"], self.order["execute"], self.order["environment"], self.zygote)
+
+
+def kill_descendants(runtime_pid: "Optional[int]") -> None:
+    """The runtime's process group, then whatever descends from the caller, until nothing that runs is left."""
+    if runtime_pid is not None:
+        try:
+            os.killpg(runtime_pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass  # gone, or not yet the leader of a group: found below
+        if sys.platform != "linux":
+            try:
+                os.kill(runtime_pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+    while True:
+        living = _descendants(os.getpid()) if sys.platform == "linux" else []
+        if not living:
+            return
+        for pid in living:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+
+def _descendants(pid: int) -> "List[int]":
+    """Those that are not dead already; proc_pid_task(5), proc_pid_stat(5)."""
+    found: "List[int]" = []
+    queue = [pid]
+    while queue:
+        parent = queue.pop()
+        try:
+            threads = os.listdir(f"/proc/{parent}/task")
+            for thread in threads:
+                with open(f"/proc/{parent}/task/{thread}/children", encoding="ascii") as children:
+                    queue.extend(int(child) for child in children.read().split())
+            if parent != pid:
+                with open(f"/proc/{parent}/stat", encoding="utf-8", errors="replace") as stat:
+                    if stat.read().rpartition(")")[2].split()[0] not in ("Z", "X"):
+                        found.append(parent)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found

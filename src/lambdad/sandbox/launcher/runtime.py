@@ -1,0 +1,130 @@
+"""The runtime process of a sandbox: it has its fds 0–4 and nothing else, and becomes the runtime. User code starts here.
+
+For `python3.x` the bootstrap that the launcher has imported already is called; nodejs is executed at once and waits for
+START itself; for `provided.*` START is read here, and then the function's own bootstrap executed.
+"""
+
+import gc
+import json
+import os
+import resource
+import signal
+import struct
+import sys
+from types import ModuleType
+from typing import Any, Dict, List, NoReturn, Optional, Sequence
+
+CHANNEL = 3
+TELEMETRY = 4
+_FIRST_FREE = 5
+
+_HEADER = struct.Struct(">BBHI")
+_START = 1
+_INIT_ERROR = 19
+_BOOTSTRAPS = ("/var/runtime/bootstrap", "/var/task/bootstrap", "/opt/bootstrap")
+_NO_BOOTSTRAP = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
+_PACKAGE = "_lambdad_launcher"
+
+_OPEN_FILES = 1024
+_PROCESSES = 1024
+"""Both: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
+
+def wire(channel: int, output: int, telemetry: int) -> None:
+    """fd 0 = /dev/null, 1 and 2 = output, 3 = channel, 4 = telemetry; everything else is closed."""
+    null = os.open("/dev/null", os.O_RDWR)
+    # First out of the way of 0–4, so that no descriptor is overwritten before it was copied.
+    high = [os.dup2(fd, 100 + place) for place, fd in enumerate((null, output, output, channel, telemetry))]
+    for place, fd in enumerate(high):
+        os.dup2(fd, place, inheritable=True)
+    os.closerange(_FIRST_FREE, 65536)
+
+
+def limit_resources(processes: bool) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    most = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if processes:
+        hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+        most = _PROCESSES if hard == resource.RLIM_INFINITY else min(_PROCESSES, hard)
+        resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+
+
+def forget_signals() -> None:
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def become(kind: str, execute: Sequence[str], environment: Dict[str, str], zygote: Optional[ModuleType]) -> NoReturn:
+    """`kind` is the family: python, nodejs or provided."""
+    try:
+        if kind == "python":
+            _python(zygote)
+        if kind == "nodejs":
+            os.execve(execute[0], list(execute), environment)
+        _provided()
+    except BaseException:  # whatever it was, this process must not go on as a copy of its parent
+        sys.excepthook(*sys.exc_info())
+        sys.stderr.flush()
+    os._exit(1)
+
+
+def _python(zygote: Optional[ModuleType]) -> NoReturn:
+    for name in [name for name in sys.modules if name.split(".")[0] == _PACKAGE]:
+        del sys.modules[name]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as every Python starts
+    gc.enable()
+    assert zygote is not None
+    status = 0
+    try:
+        zygote.main(channel_fd=CHANNEL, telemetry_fd=TELEMETRY)
+    except SystemExit as stop:
+        status = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
+    os._exit(status & 0xFF)
+
+
+def _read(count: int) -> bytes:
+    parts: List[bytes] = []
+    while count:
+        part = os.read(CHANNEL, count)
+        if not part:
+            os._exit(1)  # lambdad is gone
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def _refuse(kind: str, text: str) -> NoReturn:
+    head = json.dumps({"type": kind}).encode()
+    body = json.dumps({"errorType": kind, "errorMessage": text}).encode()
+    data = _HEADER.pack(_INIT_ERROR, 0, len(head), len(body)) + head + body
+    while data:
+        data = data[os.write(CHANNEL, data) :]
+    os._exit(1)
+
+
+def _provided() -> NoReturn:
+    """Reads START and becomes its `argv`, or the first of its `bootstraps` that can be executed."""
+    kind, _zero, head_length, body_length = _HEADER.unpack(_read(_HEADER.size))
+    head: Dict[str, Any] = json.loads(_read(head_length) or b"{}")
+    _read(body_length)
+    if kind != _START:
+        os._exit(1)
+    environment = {str(key): str(value) for key, value in head.get("environment", {}).items()}
+    os.chdir(head.get("cwd") or "/")
+    candidates = head.get("bootstraps") or ()
+    argv = list(head.get("argv") or ())
+    if not argv or (candidates and argv == list(candidates)):
+        found = [path for path in candidates or _BOOTSTRAPS if os.path.isfile(path) and os.access(path, os.X_OK)]
+        if not found:
+            _refuse("Runtime.InvalidEntrypoint", _NO_BOOTSTRAP)
+        argv = [found[0]]
+    os.set_inheritable(CHANNEL, False)
+    os.set_inheritable(TELEMETRY, False)
+    try:
+        os.execvpe(argv[0], argv, environment)
+    except OSError as error:
+        _refuse("Runtime.InvalidEntrypoint", f"fork/exec {argv[0]}: {(error.strerror or str(error)).lower()}")

@@ -1,0 +1,126 @@
+"""The first process of a sandbox: starts the runtime process, reaps what is orphaned, reports exits, restarts, kills.
+
+Between it and user code stand: no capabilities, not dumpable (nobody inside can trace it or read its descriptors), and
+the kernel's rule that signals from inside never kill the first process of a PID namespace; pid_namespaces(7).
+"""
+
+import os
+import select
+import signal
+import socket
+from typing import Callable, Dict, List, NoReturn, Optional
+
+from . import messages
+
+Start = Callable[[List[int]], NoReturn]
+"""Becomes the runtime process, given the channel, output and telemetry descriptors."""
+
+
+class Supervisor:
+    """`kill_all` sends SIGKILL to every process of the sandbox but this one."""
+
+    def __init__(self, control: socket.socket, start: Start, kill_all: "Callable[[Optional[int]], None]") -> None:
+        self._control = control
+        self._start = start
+        self._kill_all = kill_all
+        self._runtime: "Optional[int]" = None
+        self._wake, wake = socket.socketpair()
+        self._wake.setblocking(False)
+        wake.setblocking(False)
+        self._waker = wake
+
+    def run(self, fds: "List[int]") -> NoReturn:
+        signal.signal(signal.SIGCHLD, _noted)
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        self._fork(fds)
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(self._wake, select.POLLIN)
+        while True:
+            ready = [fd for fd, _events in poll.poll()]
+            if self._wake.fileno() in ready:
+                self._drain()
+                self._reap()
+            if self._control.fileno() in ready:
+                self._obey()
+
+    def _drain(self) -> None:
+        try:
+            while self._wake.recv(256):
+                pass
+        except BlockingIOError:
+            return
+
+    def _obey(self) -> None:
+        try:
+            message, fds, _pid = messages.receive(self._control)
+        except messages.Closed:
+            self._kill_all(self._runtime)
+            os._exit(0)
+        if message["op"] == "kill":
+            self._kill_all(self._runtime)
+        elif message["op"] == "restart":
+            self._kill_all(self._runtime)
+            self._reap_all()
+            self._fork(fds)
+
+    def _fork(self, fds: "List[int]") -> None:
+        try:
+            pid = os.fork()
+        except OSError as error:
+            for fd in fds:
+                os.close(fd)
+            messages.send(self._control, {"op": "failed", "error": f"fork: {error.strerror}"})
+            return
+        if pid == 0:
+            # Its own process id, as lambdad sees it, goes with the message; see SO_PASSCRED.
+            messages.send(self._control, {"op": "started"})
+            self._start(fds)
+        self._runtime = pid
+        for fd in fds:
+            os.close(fd)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._ended(pid, status)
+
+    def _reap_all(self) -> None:
+        """Wait until nobody else is left, so that nothing of the past can meet the new runtime."""
+        while True:
+            try:
+                self._ended(*os.waitpid(-1, 0))
+            except ChildProcessError:
+                return
+
+    def _ended(self, pid: int, status: int) -> None:
+        if pid != self._runtime:
+            return
+        self._runtime = None
+        code = os.waitstatus_to_exitcode(status)
+        report: "Dict[str, object]" = {
+            "op": "exited",
+            "status": code if code >= 0 else None,
+            "signal": -code if code < 0 else None,
+        }
+        try:
+            messages.send(self._control, report)
+        except messages.Closed:
+            os._exit(0)
+
+
+def _noted(_number: int, _frame: object) -> None:
+    """Only its arrival counts: it wakes the poll."""
+
+
+def kill_namespace(_runtime: "Optional[int]") -> None:
+    """Everything in this PID namespace but its first process, which is the caller; kill(2)."""
+    try:
+        os.kill(-1, signal.SIGKILL)
+    except ProcessLookupError:
+        return

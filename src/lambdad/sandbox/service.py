@@ -1,0 +1,333 @@
+"""The sandboxes of both levels: launchers on first use, and a pool of stems for every runtime that is in use."""
+
+import asyncio
+import itertools
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lambdad.domain.runtimes import RUNTIMES
+from lambdad.sandbox import root
+from lambdad.sandbox.api import Interpreter, Level, SandboxFailure
+from lambdad.sandbox.cgroups import Cgroups, Group
+from lambdad.sandbox.host import Host
+from lambdad.sandbox.instance import Instance, clean
+from lambdad.sandbox.launchers import Launcher, Recipe
+from lambdad.sandbox.stems import Places, Stem
+
+_PACKAGE = Path(__file__).resolve().parent
+RUNTIME_API_PORT = 9001
+PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
+"""What AWS's Python runtimes bring along; https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html"""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    scratch: Path
+    """For what lives as long as lambdad: mount points and, at the level `process`, the functions' /tmp. On the host's disk."""
+    runtimes: Path = field(default=_PACKAGE.parent / "runtimes")
+    """The programs that run inside a sandbox."""
+    ready: int = 2
+    """Stems kept ready for every runtime in use."""
+    idle: float = 900.0
+    """Seconds without a taker after which a runtime is not in use any more: its stems go."""
+    endpoint_port: int | None = None
+    """Port inside on which to listen for lambdad's own AWS endpoint."""
+    uid_base: int = 720_000
+    """With root, sandboxes run as users of the host from this one on, each its own."""
+    start: Sequence[str] = ()
+    """Runtimes whose launchers and stems are made at `open`, ahead of the first use."""
+
+
+@dataclass(slots=True)
+class _Line:
+    """One runtime's launcher and its ready stems."""
+
+    interpreter: Interpreter
+    launcher: "asyncio.Task[Launcher] | None" = None
+    ready: deque[Stem] = field(default_factory=deque)
+    making: int = 0
+    expiry: asyncio.TimerHandle | None = None
+
+
+class _Sandboxes:
+    """What both levels share."""
+
+    level: Level
+
+    def __init__(self, host: Host, settings: Settings, ids: Callable[[], str], serial: int = 0) -> None:
+        """`ids` makes names that are unique and fit for a file name; `serial` tells several of one process apart."""
+        self._host, self._settings, self._ids = host, settings, ids
+        self._instance = Instance(settings.scratch, serial)
+        self._cgroups: Cgroups | None = None
+        self._lines: dict[str, _Line] = {}
+        self._stems: set[Stem] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._uids = _Numbers(settings.uid_base)
+        self._uid_of: dict[str, int] = {}
+        self._closed = False
+        self._opened = False
+        self._known = {interpreter.identifier: interpreter for interpreter in host.interpreters}
+
+    async def open(self) -> None:
+        """Clean up after the dead, prepare directories and control groups, start what is to be ready ahead."""
+        self._settings.scratch.mkdir(parents=True, exist_ok=True)
+        clean(self._settings.scratch)
+        cgroups = Cgroups(self._host.cgroups, self._instance.name) if self._host.cgroups.version else None
+        self._instance.prepare([] if cgroups is None else sorted(set(cgroups.directories.values())))
+        if cgroups is not None:
+            cgroups.prepare()
+        self._cgroups, self._opened = cgroups, True
+        for runtime in self._settings.start:
+            self._refill(self._line(runtime))
+
+    @property
+    def limits_memory(self) -> bool:
+        return self._cgroups is not None and self._cgroups.watches_memory
+
+    def introspect(self) -> dict[str, object]:
+        """For `/_lambdad/state`: process ids of the launchers, and how many stems are ready for each runtime."""
+        started = [line.launcher for line in self._lines.values() if line.launcher is not None and line.launcher.done()]
+        alive = [task.result() for task in started if not task.cancelled() and task.exception() is None]
+        return {
+            "launchers": [launcher.pid for launcher in alive if not launcher.lost],
+            "stems": {runtime: len(line.ready) for runtime, line in self._lines.items()},
+        }
+
+    def runtimes(self) -> Sequence[Interpreter]:
+        return tuple(self._known.values())
+
+    async def take(self, runtime: str) -> Stem:
+        line = self._line(runtime)
+        self._use(line)
+        while line.ready:
+            stem = line.ready.popleft()
+            if stem.alive:
+                self._refill(line)
+                return stem
+            stem.discard()
+        stem = await self._make(line)
+        self._refill(line)
+        return stem
+
+    async def close(self) -> None:
+        self._closed = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        launchers = []
+        for line in self._lines.values():
+            if line.expiry is not None:
+                line.expiry.cancel()
+            for stem in line.ready:
+                stem.discard()
+            if line.launcher is not None:
+                launchers.append(line.launcher)
+        await asyncio.gather(*(stem.destroy() for stem in tuple(self._stems)))
+        for started in await asyncio.gather(*launchers, return_exceptions=True):
+            if isinstance(started, Launcher):
+                await started.close()
+        if self._opened:
+            if self._cgroups is not None:
+                self._cgroups.remove()
+            self._instance.remove()
+
+    def _line(self, runtime: str) -> _Line:
+        if self._closed or not self._opened:
+            raise SandboxFailure("the sandboxes are not open")
+        line = self._lines.get(runtime)
+        if line is None:
+            interpreter = self._known.get(runtime)
+            if interpreter is None:
+                raise SandboxFailure(f"This host has no runtime {runtime}; it has {', '.join(sorted(self._known)) or 'none'}.")
+            line = self._lines[runtime] = _Line(interpreter)
+        return line
+
+    def _use(self, line: _Line) -> None:
+        if line.expiry is not None:
+            line.expiry.cancel()
+        line.expiry = asyncio.get_running_loop().call_later(self._settings.idle, self._expire, line)
+
+    def _expire(self, line: _Line) -> None:
+        while line.ready:
+            stem = line.ready.popleft()
+            stem.discard()
+            self._spawn(stem.destroy())
+
+    def _refill(self, line: _Line) -> None:
+        while not self._closed and len(line.ready) + line.making < self._settings.ready:
+            line.making += 1
+            self._spawn(self._add(line))
+
+    async def _add(self, line: _Line) -> None:
+        try:
+            stem = await self._make(line)
+        except (SandboxFailure, TimeoutError):
+            return  # the next take makes its own and is told the reason
+        finally:
+            line.making -= 1
+        line.ready.append(stem)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _launcher(self, line: _Line) -> Launcher:
+        while True:
+            task = line.launcher
+            if task is not None and task.done() and (task.cancelled() or task.exception() or task.result().lost):
+                if not task.cancelled() and task.exception() is None:
+                    self._spawn(task.result().close())
+                task = line.launcher = None
+            if task is None:
+                task = line.launcher = asyncio.create_task(self._launch(line.interpreter))
+                task.add_done_callback(_look)
+            launcher = await asyncio.shield(task)
+            if not launcher.lost:
+                return launcher
+
+    async def _launch(self, interpreter: Interpreter) -> Launcher:
+        launcher = Launcher(await asyncio.to_thread(self._recipe, interpreter))
+        try:
+            await launcher.start()
+        except TimeoutError as error:
+            raise SandboxFailure(f"the launcher of {interpreter.identifier} did not start in time") from error
+        return launcher
+
+    async def _make(self, line: _Line) -> Stem:
+        launcher = await self._launcher(line)
+        identity = self._ids()
+        group: Group | None = None if self._cgroups is None else self._cgroups.create(identity)
+        uid = self._uids.take() if self._host.root and self.level == "namespaces" else None
+        if uid is not None:
+            self._uid_of[identity] = uid
+        places = self._places(identity, line.interpreter)
+        watches = self.limits_memory
+        try:
+            stem = await launcher.stem(identity, uid, group, watches, places, self._ended)
+        except TimeoutError as error:
+            raise SandboxFailure(f"sandbox {identity} was not ready in time") from error
+        if self._closed:
+            stem.discard()
+            await stem.destroy()
+            raise SandboxFailure("the sandboxes are closed")
+        self._stems.add(stem)
+        return stem
+
+    def _ended(self, stem: Stem) -> None:
+        self._stems.discard(stem)
+        uid = self._uid_of.pop(stem.id, None)
+        if uid is not None:
+            self._uids.give_back(uid)
+
+    def _order(
+        self, interpreter: Interpreter, execute: list[str], environment: dict[str, str], runtime_root: str
+    ) -> dict[str, Any]:
+        endpoint = self._settings.endpoint_port
+        return {
+            "level": self.level,
+            "kind": RUNTIMES[interpreter.identifier].family,
+            "execute": execute,
+            "environment": environment,
+            "ports": [RUNTIME_API_PORT, *([] if endpoint is None else [endpoint])],
+            "user_namespaces": self._host.user_namespaces,
+            "limit_processes": self.level == "namespaces",
+            "runtime_root": runtime_root,
+        }
+
+    def _recipe(self, interpreter: Interpreter) -> Recipe:
+        raise NotImplementedError
+
+    def _places(self, identity: str, interpreter: Interpreter) -> Places:
+        raise NotImplementedError
+
+
+class NamespaceSandboxes(_Sandboxes):
+    """The level `namespaces`."""
+
+    level = "namespaces"
+
+    def _recipe(self, interpreter: Interpreter) -> Recipe:
+        own = _own_executable()
+        sources = root.Sources(
+            runtimes=self._settings.runtimes,
+            launcher=_PACKAGE / "launcher",
+            own=own,
+            packages=root.packages([Path(entry) for entry in sys.path if entry], PACKAGES),
+        )
+        made = root.program(interpreter, sources)
+        enter = {
+            "user_namespace": not self._host.root,
+            "mount_point": str((self._instance.directory / "root").resolve()),
+            "plan": made.plan,
+            "execute": made.execute,
+            "environment": made.environment,
+        }
+        order = self._order(interpreter, made.runtime, root.ENVIRONMENT, root.RUNTIME_ROOT)
+        return Recipe([str(own), "-I", "-S", str(_PACKAGE / "launcher/enter.py")], {"LANG": "C.UTF-8"}, [enter, order])
+
+    def _places(self, identity: str, interpreter: Interpreter) -> Places:
+        return Places(root.TASK_ROOT, root.OPT_ROOT, root.TMP, root.RUNTIME_ROOT, real=False)
+
+
+class ProcessSandboxes(_Sandboxes):
+    """The level `process`: no isolation."""
+
+    level = "process"
+
+    def _runtime_root(self, interpreter: Interpreter) -> Path:
+        return self._instance.directory / "runtime" / interpreter.identifier
+
+    def _recipe(self, interpreter: Interpreter) -> Recipe:
+        family = RUNTIMES[interpreter.identifier].family
+        runtime_root = self._runtime_root(interpreter)
+        runtime_root.mkdir(exist_ok=True)
+        files = self._settings.runtimes / family
+        links: Iterable[Path] = files.iterdir() if files.is_dir() else ()
+        if family == "python":
+            links = [*links, *root.packages([Path(entry) for entry in sys.path if entry], PACKAGES)]
+        for target in links:
+            link = runtime_root / target.name
+            if not link.is_symlink():
+                link.symlink_to(target)
+        program = interpreter.executable if family == "python" else None
+        execute = [str(interpreter.executable), str(files / "index.mjs")] if family == "nodejs" else []
+        environment = {"PATH": os.defpath if program is None else f"{program.parent}:{os.defpath}", "LANG": "C.UTF-8"}
+        order = self._order(interpreter, execute, environment, str(runtime_root))
+        command = [str(program or _own_executable()), "-I", "-S", "-X", "utf8", str(_PACKAGE / "launcher/main.py")]
+        return Recipe(command, environment, [order])
+
+    def _places(self, identity: str, interpreter: Interpreter) -> Places:
+        tmp = self._instance.directory / "tmp" / identity
+        tmp.mkdir(mode=0o700)
+        return Places("", None, str(tmp), str(self._runtime_root(interpreter)), real=True)
+
+
+class _Numbers:
+    """Numbers from a first one on, each one's only until it is given back."""
+
+    def __init__(self, first: int) -> None:
+        self._next = itertools.count(first)
+        self._free: list[int] = []
+
+    def take(self) -> int:
+        return self._free.pop() if self._free else next(self._next)
+
+    def give_back(self, number: int) -> None:
+        self._free.append(number)
+
+
+def _own_executable() -> Path:
+    """The interpreter itself, not a virtual environment's link to it."""
+    return Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+
+
+def _look(task: "asyncio.Task[Launcher]") -> None:
+    """A failure that nobody is waiting for is no news: whoever asks next is told."""
+    if not task.cancelled():
+        task.exception()

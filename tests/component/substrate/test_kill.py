@@ -1,0 +1,84 @@
+"""What was acknowledged survives, and nothing is there by halves, whenever the process is killed."""
+
+import hashlib
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lambdad.substrate.local import LocalSubstrate
+
+PROGRAM = Path(__file__).with_name("committer.py")
+
+
+def commit_and_kill(directory: Path, lines: int) -> list[tuple[int, str, str]]:
+    """What a process acknowledged before it was killed, some time after its `lines`th answer."""
+    with subprocess.Popen([sys.executable, PROGRAM, directory], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        answers = [process.stdout.readline() for _ in range(lines)]
+        process.kill()
+        answers += process.stdout.readlines()
+    whole = [answer.split() for answer in answers if answer.endswith("\n")]
+    return [(int(revision), text, digest) for revision, text, digest in whole]
+
+
+async def check(directory: Path, acknowledged: list[tuple[int, str, str]]) -> None:
+    async with LocalSubstrate(directory) as substrate:
+        left = {entry.key.removeprefix("left/"): entry for entry in await substrate.key_values.scan("left/")}
+        right = {entry.key.removeprefix("right/"): entry for entry in await substrate.key_values.scan("right/")}
+        assert {key: (entry.value, entry.revision) for key, entry in left.items()} == {
+            key: (entry.value, entry.revision) for key, entry in right.items()
+        }, "each commit is whole"
+        for entry in await substrate.key_values.scan("last/"):
+            writer = entry.key.removeprefix("last/")
+            newest = max(key for key in left if key.startswith(f"{writer}/"))
+            assert entry.value == left[newest].value
+        for revision, text, digest in acknowledged:
+            assert left[text].revision == revision
+            blob = await substrate.blobs.get(digest)
+            assert blob == left[text].value
+            assert hashlib.sha256(blob).hexdigest() == digest
+            writer, number = text.split("/")
+            log = await substrate.timeline.read([f"log/{writer}"], start_ms=int(number), end_ms=int(number) + 1, limit=9)
+            assert [record.payload for record in log] == [blob, blob]
+        for writer in range(4):
+            log = await substrate.timeline.read([f"log/{writer:02}"], limit=100_000)
+            assert len(log) % 2 == 0, "each append is whole"
+        last = max(entry.revision for entry in left.values())
+        assert await substrate.key_values.commit([]) == last
+
+
+@pytest.mark.parametrize("round_", range(3))
+async def test_a_kill_at_any_moment(tmp_path: Path, round_: int) -> None:
+    directory = tmp_path / "data"
+    acknowledged: list[tuple[int, str, str]] = []
+    lines = random.randint(1, 80)
+    acknowledged = commit_and_kill(directory, lines)
+    assert len(acknowledged) >= lines
+    await check(directory, acknowledged)
+
+
+async def test_a_torn_end_of_the_log_is_cut_off(tmp_path: Path) -> None:
+    """The last sectors that a power failure tears: the commits before them are there, and each is whole."""
+    directory = tmp_path / "data"
+    commit_and_kill(directory, 40)
+    whole = (directory / "key-values.sqlite3-wal").stat().st_size
+    assert whole > 0
+    found: list[int] = []
+    for number, cut in enumerate([1, 100, 5000, 20_000, whole // 2]):
+        torn = tmp_path / f"torn-{number}"
+        shutil.copytree(directory, torn)
+        wal = torn / "key-values.sqlite3-wal"
+        data = wal.read_bytes()
+        wal.write_bytes(data[: len(data) - cut] + b"\xa5" * (cut // 2))
+        async with LocalSubstrate(torn) as substrate:
+            left = await substrate.key_values.scan("left/")
+            right = await substrate.key_values.scan("right/")
+            assert [(e.value, e.revision) for e in left] == [(e.value, e.revision) for e in right]
+            found.append(len(left))
+            last = await substrate.key_values.commit([])
+            assert sorted(entry.revision for entry in left) == list(range(1, last + 1)), "an unbroken beginning"
+    assert found == sorted(found, reverse=True)

@@ -207,3 +207,18 @@ def test_the_time_zone_is_that_of_the_environment(run: Run) -> None:
     host = run("exports.handler = async () => new Date(0).getHours()", environment={"TZ": "Asia/Tokyo"})
     host.expect(NEXT)
     assert host.invoke().json == 9
+
+
+@pytest.mark.parametrize(("library", "replaced"), [("libown.so.1", True), ("own.txt", False)])
+def test_a_function_with_shared_libraries_has_a_process_of_its_own(
+    run: Run, tmp_path: Path, library: str, replaced: bool
+) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / library).touch()
+    path = f"/lib64:/nowhere:{tmp_path}/lib"
+    host = run(
+        "exports.handler = async () => [process.pid, process.env.LD_LIBRARY_PATH]", environment={"LD_LIBRARY_PATH": path}
+    )
+    host.expect(NEXT)
+    process, variable = host.invoke().json
+    assert (process != host.pid, variable) == (replaced, path)

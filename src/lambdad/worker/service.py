@@ -24,6 +24,8 @@ EndpointServer = Callable[[socket.socket, Version], Callable[[], None]]
 """Serve lambdad's AWS endpoint on a socket that listens inside a sandbox; the answer stops that and closes the socket."""
 
 _AWS_RUNTIME_ROOT: Final = "/var/runtime"
+UNBOUNDED_MB: Final = 1 << 40
+"""More than any host has: functions use a fraction of what they are promised."""
 _LONG_INIT: Final = 130.0
 """Seconds that INIT may take at least with provisioned concurrency and SnapStart, then as long as the function's timeout.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
@@ -41,12 +43,12 @@ class LocalWorker:
         wall: Callable[[], float],
         new_id: Callable[[], str],
         credentials: Credentials,
-        capacity_mb: int | None = None,
+        capacity_mb: int = UNBOUNDED_MB,
         endpoint: str | None = None,
         serve_endpoint: EndpointServer | None = None,
     ) -> None:
         """`wall`: seconds since the epoch. `new_id`: 32 hex digits, never twice the same. `capacity_mb`: memory that may be
-        promised, None = any; placement looks at it. `endpoint`: URL of lambdad's AWS endpoint where sandboxes reach the
+        promised together; placement looks at it. `endpoint`: URL of lambdad's AWS endpoint where sandboxes reach the
         host's loopback; `serve_endpoint`: for those that have a socket of their own for it."""
         self.capacity_mb = capacity_mb
         self._sandboxes = sandboxes
@@ -66,7 +68,7 @@ class LocalWorker:
         self._closed = False
 
     def __repr__(self) -> str:
-        return f"<LocalWorker [{self.count} environments, {self.promised_mb} of {self.capacity_mb or 'any'} MB promised]>"
+        return f"<LocalWorker [{self.count} environments, {self.promised_mb} of {self.capacity_mb} MB promised]>"
 
     @property
     def promised_mb(self) -> int:

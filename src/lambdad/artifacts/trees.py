@@ -22,6 +22,7 @@ import msgspec
 
 from lambdad.artifacts.layout import Leaf, Tree
 from lambdad.artifacts.zips import Kind, inflate
+from lambdad.substrate.directory import make_private
 
 # Bytes and descriptors instead of Path, for tens of thousands of files.
 # ruff: noqa: PTH101, PTH102, PTH123, PTH211
@@ -65,7 +66,7 @@ class TreeCache:
     def open(self) -> dict[str, Cached]:
         """What is there already. What a kill left half-made goes, and so does what an earlier boot made."""
         _remove(self._unfinished)
-        self._unfinished.mkdir(mode=0o700, parents=True)
+        make_private(self._unfinished)
         found: dict[str, Cached] = {}
         for entry in self._directory.iterdir():
             if entry.name == UNFINISHED:

@@ -2,7 +2,8 @@
 
 Steps (executed by `launcher.enter`): `["directory", path, mode]`, `["file", path, text]`, `["link", path, target]`,
 `["copy", path, source]`, `["bind", path, source]` (read-only, no devices, no set-uid), `["device", path, source]`,
-`["tmpfs", path, options]`, `["cover", path]` (an empty directory over the one that is there). Paths are those of the inside; sources are the host's.
+`["tmpfs", path, options]`, `["cover", path]` (an empty directory over the one that is there).
+Paths are those of the inside; sources are the host's.
 Paths of the inside are those of AWS's own images: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html
 """
 

@@ -102,6 +102,7 @@ class Stem:
         self._limits: Limits | None = None
         self._tmp_fd: int | None = None
         self._watched: int | None = None
+        self._arming: asyncio.Future[int] | None = None
         self._out_of_memory = False
         self._kernel_kills = 0
         self._peak_rss = 0
@@ -175,6 +176,8 @@ class Stem:
                 self._lost()  # the other side was faster
             self._home.destroy(self.id)
         await self._gone
+        if self._arming is not None:
+            await asyncio.wait([self._arming])
         self._control.close()
         if self._tmp_fd is not None:
             os.close(self._tmp_fd)
@@ -293,13 +296,21 @@ class Stem:
         return Usage(charged, cache, tmp)
 
     def _watch(self, threshold: int) -> None:
+        """In a thread: with version 1 the kernel makes whoever sets a threshold wait for some 10 ms (an RCU grace period)."""
         assert self._group is not None
         self._unwatch()
-        self._watched = self._group.watch(threshold)
+        if self._arming is None and self.alive:
+            self._arming = self._loop.run_in_executor(None, self._group.watch, threshold)
+            self._arming.add_done_callback(lambda armed: self._armed(armed, threshold))
+
+    def _armed(self, armed: "asyncio.Future[int]", threshold: int) -> None:
+        self._arming = None
+        if not self.alive or self._group is None or armed.cancelled():
+            return
+        self._watched = armed.result()
         self._loop.add_reader(self._watched, self._look_at_memory)
-        # What was charged before the watch began has not been told.
-        if self._group.usage()[0] >= threshold:
-            self._loop.call_soon(self._look_at_memory)
+        if self._group.usage()[0] >= threshold:  # what was charged before the watch began has not been told
+            self._look_at_memory()
 
     def _unwatch(self) -> None:
         if self._watched is not None:

@@ -200,4 +200,3 @@ if __name__ == "__main__":
     (place / "code").mkdir()
     (place / "code/handler.py").write_text("")
     print(json.dumps(asyncio.run(SCENARIOS[sys.argv[1]](place / "scratch", place / "code"))))  # type: ignore[arg-type]
-    os._exit(0)

@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import importlib.util
 import marshal
 import os
@@ -131,6 +132,33 @@ async def test_a_lost_package_is_our_fault(house: House, store: PackageStore) ->
     # Uploading it again heals.
     assert await taken(store, {"a": b"x"}) == code
     assert (await store.prepare(code, [], None)).task.is_dir()
+
+
+async def test_a_damaged_package_is_our_fault_and_leaves_no_tree(house: House, store: PackageStore) -> None:
+    code = (await store.take_zip(raw_zip(Raw(b"a", b"content", method=0)))).code
+    blobs = house.substrate.blobs.blobs
+    blobs[code.digest] = blobs[code.digest].replace(b"content", b"c0ntent")
+    with pytest.raises(PlatformError, match="damaged"):
+        await store.prepare(code, [], None)
+    blobs[code.digest] = b"nothing like a zip"
+    with pytest.raises(PlatformError, match="damaged"):
+        await store.prepare(code, [], None)
+    assert store.prepared(code, []) is None
+    assert [path.name for path in house.cache.rglob("*")] == ["unfinished"]
+
+
+async def test_a_cache_without_space_leaves_no_tree(house: House, store: PackageStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = await taken(store, {"a": b"x", "b/c": b"y"})
+    with monkeypatch.context() as patch:
+
+        def full(descriptor: int, mode: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        patch.setattr(os, "fchmod", full)
+        with pytest.raises(StorageFull):
+            await store.prepare(code, [], None)
+    assert [path.name for path in house.cache.rglob("*")] == ["unfinished"]
+    assert listing((await store.prepare(code, [], None)).task) == {"a": b"x", "b/c": b"y"}
 
 
 async def test_a_full_disk_leaves_nothing_half_done(house: House, store: PackageStore) -> None:

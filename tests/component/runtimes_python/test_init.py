@@ -59,7 +59,9 @@ def test_a_module_of_the_function_wins_over_one_that_the_zygote_has(run: Run, tm
 
 
 def test_a_function_may_have_modules_named_like_the_runtimes(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "bootstrap.py").write_text("import __main__\ndef handler(event, context): return [__name__, sorted(vars(__main__))]\n")
+    (tmp_path / "bootstrap.py").write_text(
+        "import __main__\ndef handler(event, context): return [__name__, sorted(vars(__main__))]\n"
+    )
     host = run("", handler="bootstrap.handler")
     host.expect(NEXT)
     name, main = host.invoke().json
@@ -143,7 +145,9 @@ def test_a_wrapper_script_starts_the_runtime(run: Run, tmp_path: Path) -> None:
     assert host.log() == ["x\n"]
 
 
-@pytest.mark.parametrize(("mode", "status", "said"), [(None, 127, "No such file or directory"), (0o644, 126, "Permission denied")])
+@pytest.mark.parametrize(
+    ("mode", "status", "said"), [(None, 127, "No such file or directory"), (0o644, 126, "Permission denied")]
+)
 def test_a_wrapper_script_that_can_not_be_executed(run: Run, tmp_path: Path, mode: int | None, status: int, said: str) -> None:
     wrapper = tmp_path / "wrapper"
     if mode is not None:
@@ -162,7 +166,8 @@ def test_snapstart_hooks_can_be_registered(run: Run) -> None:
         "register_after_restore(print, 'restored', end='')\n"
         "def handler(event, context):\n"
         "    import snapshot_restore_py as s\n"
-        "    return [s.get_before_snapshot() == [(before, (), {})], s.get_after_restore() == [(print, ('restored',), {'end': ''})]]\n"
+        "    after = [(print, ('restored',), {'end': ''})]\n"
+        "    return [s.get_before_snapshot() == [(before, (), {})], s.get_after_restore() == after]\n"
     )
     host.expect(NEXT)
     assert host.invoke().json == [True, True]

@@ -2,7 +2,7 @@
 
 The launcher imports this module once (the *zygote*) and calls `main` in every forked child. As a program it is what a wrapper
 script (AWS_LAMBDA_EXEC_WRAPPER) executes; it then goes on where the process that executed the wrapper stopped.
-Runs on every Python from 3.9 on, without any package: docs/design/channel.md has the protocol, docs/runtimes.md what a function sees.
+Runs on every Python from 3.9 on. The protocol is in docs/design/channel.md, what a function sees in docs/runtimes.md.
 """
 
 from __future__ import annotations

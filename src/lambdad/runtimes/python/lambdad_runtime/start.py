@@ -18,11 +18,12 @@ CONTINUED = "_LAMBDAD_START"
 """Variable that hands START's head, as JSON, over to a runtime behind a wrapper script, who can't read START again."""
 
 _PRELOAD = (
-    "argparse", "ast", "base64", "bisect", "calendar", "concurrent.futures", "contextlib", "copy", "csv", "dataclasses", "datetime",
-    "decimal", "email.message", "email.parser", "fnmatch", "gzip", "hashlib", "hmac", "html", "http.client", "inspect", "ipaddress",
-    "logging.config", "math", "mimetypes", "numbers", "pathlib", "pickle", "platform", "queue", "random", "re", "secrets",
-    "shutil", "socket", "ssl", "string", "struct", "subprocess", "tempfile", "threading", "typing", "unicodedata", "urllib.request",
-    "uuid", "weakref", "xml.etree.ElementTree", "zipfile", "zlib",
+    "argparse", "ast", "base64", "bisect", "calendar", "concurrent.futures", "concurrent.futures.thread",
+    "contextlib", "copy", "csv", "dataclasses", "datetime", "decimal", "email.message", "email.parser", "fnmatch",
+    "gzip", "hashlib", "hmac", "html", "http.client", "inspect", "ipaddress", "logging.config", "math", "mimetypes",
+    "numbers", "pathlib", "pickle", "platform", "queue", "random", "re", "secrets", "shutil", "socket", "ssl",
+    "string", "struct", "subprocess", "tempfile", "threading", "typing", "unicodedata", "urllib.request", "uuid",
+    "weakref", "xml.etree.ElementTree", "zipfile", "zlib",
 )  # fmt: skip
 """Standard modules that functions and AWS's SDK for Python often import: 100 ms of a cold start, paid once in the zygote."""
 

@@ -69,20 +69,22 @@ class ExecutionEnvironment:
         *,
         loop: asyncio.AbstractEventLoop,
         wall: Callable[[], float],
+        monotonic: Callable[[], float],
         scratch: bytearray,
         plan: machine.Plan,
         initialization: Initialization = "on-demand",
         runtime_version: str = "",
         ended: "Callable[[ExecutionEnvironment], None]" = lambda _: None,
     ) -> None:
-        """`sandbox` is specialised, its process waits for START; `wall`: seconds since the epoch; `ended` is called once."""
+        """`sandbox` is specialised, its process waits for START; `wall`: seconds since the epoch; `monotonic`: seconds, for
+        durations and deadlines (not `loop.time`, which under uvloop counts whole milliseconds); `ended` is called once."""
         self.id = id
         self.version = version
         self._sandbox = sandbox
         self._log = log
         self._start_head = start_head
         self._loop = loop
-        self._now = loop.time
+        self._now = monotonic
         self._wall = wall
         self._scratch = scratch
         self._initialization: Initialization = initialization
@@ -99,6 +101,7 @@ class ExecutionEnvironment:
         self._unfinished: effects.Finish | None = None
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._restarting: asyncio.Task[None] | None = None
         self._restarts = 0
         self._destroying: asyncio.Task[None] | None = None
@@ -305,12 +308,15 @@ class ExecutionEnvironment:
     def _arm(self, effect: effects.Arm) -> None:
         """One timer for all invocations: it is left alone while it wakes us no later than asked, and looks again then."""
         self._deadline = effect.at
-        timer = self._timer
-        if timer is None:
-            self._timer = self._loop.call_at(effect.at, self._tick)
-        elif timer.when() > effect.at:
-            timer.cancel()
-            self._timer = self._loop.call_at(effect.at, self._tick)
+        if self._timer is not None:
+            if self._timer_at <= effect.at:
+                return
+            self._timer.cancel()
+        self._wake_at(effect.at)
+
+    def _wake_at(self, at: float) -> None:
+        self._timer_at = at
+        self._timer = self._loop.call_later(max(0.0, at - self._now()), self._tick)
 
     def _disarm(self, _: effects.Disarm) -> None:
         self._deadline = None
@@ -320,9 +326,9 @@ class ExecutionEnvironment:
         deadline = self._deadline
         if deadline is None:
             return
-        # The loop may call a timer up to its clock's resolution early.
-        if self._now() + 0.0005 < deadline:
-            self._timer = self._loop.call_at(deadline, self._tick)
+        if self._now() < deadline:
+            # Armed anew since; or the loop's clock is coarser than ours and woke us a little early.
+            self._wake_at(deadline)
         else:
             self._deadline = None
             self.receive(_DEADLINE)

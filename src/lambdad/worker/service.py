@@ -41,13 +41,14 @@ class LocalWorker:
         log_writer: LogWriter,
         *,
         wall: Callable[[], float],
+        monotonic: Callable[[], float],
         new_id: Callable[[], str],
         credentials: Credentials,
         capacity_mb: int = UNBOUNDED_MB,
         endpoint: str | None = None,
         serve_endpoint: EndpointServer | None = None,
     ) -> None:
-        """`wall`: seconds since the epoch. `new_id`: 32 hex digits, never twice the same. `capacity_mb`: memory that may be
+        """`wall`: seconds since the epoch; `monotonic`: seconds of a fine clock that never jumps. `new_id`: 32 hex digits, never twice the same. `capacity_mb`: memory that may be
         promised together; placement looks at it. `endpoint`: URL of lambdad's AWS endpoint where sandboxes reach the
         host's loopback; `serve_endpoint`: for those that have a socket of their own for it."""
         self.capacity_mb = capacity_mb
@@ -55,6 +56,7 @@ class LocalWorker:
         self._artifacts = artifacts
         self._log_writer = log_writer
         self._wall = wall
+        self._monotonic = monotonic
         self._new_id = new_id
         self._credentials = credentials
         self._endpoint = endpoint
@@ -157,6 +159,7 @@ class LocalWorker:
             start_head(version, place),
             loop=asyncio.get_running_loop(),
             wall=self._wall,
+            monotonic=self._monotonic,
             scratch=self._scratch,
             plan=Plan(float(version.timeout), _init_timeout(version, initialization)),
             initialization=initialization,

@@ -67,6 +67,7 @@ class Bench:
             OneArtifact(),
             self.written,
             wall=lambda: epoch + loop.time() - started,
+            monotonic=loop.time,
             new_id=lambda: f"{next(ids):032x}",
             credentials=lambda _: {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key", "AWS_SESSION_TOKEN": "token"},
         )

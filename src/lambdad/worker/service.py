@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
@@ -41,16 +42,17 @@ class LocalWorker:
         log_writer: LogWriter,
         *,
         wall: Callable[[], float],
-        monotonic: Callable[[], float],
         new_id: Callable[[], str],
         credentials: Credentials,
+        monotonic: Callable[[], float] = time.monotonic,
         capacity_mb: int = UNBOUNDED_MB,
         endpoint: str | None = None,
         serve_endpoint: EndpointServer | None = None,
     ) -> None:
-        """`wall`: seconds since the epoch; `monotonic`: seconds of a fine clock that never jumps. `new_id`: 32 hex digits, never twice the same. `capacity_mb`: memory that may be
-        promised together; placement looks at it. `endpoint`: URL of lambdad's AWS endpoint where sandboxes reach the
-        host's loopback; `serve_endpoint`: for those that have a socket of their own for it."""
+        """`wall`: seconds since the epoch; `monotonic`: seconds of a fine clock that never jumps. `new_id`: 32 hex digits,
+        never twice the same. `capacity_mb`: memory that may be promised together; placement looks at it. `endpoint`: URL of
+        lambdad's AWS endpoint where sandboxes reach the host's loopback; `serve_endpoint`: for those that have a socket of
+        their own for it."""
         self.capacity_mb = capacity_mb
         self._sandboxes = sandboxes
         self._artifacts = artifacts

@@ -28,6 +28,9 @@ from lambdad.worker.stream import AnswerStream
 
 _DEADLINE: Final = events.Deadline()
 _MIB: Final = 1024 * 1024
+_TRACE_LIMIT: Final = 8192
+"""Characters of a trace header that are passed on. X-Ray's have some hundred; the client chooses them, and they have to fit
+beside everything else in a frame's head and in what HTTP clients take as one header."""
 
 
 class Call:
@@ -102,6 +105,7 @@ class ExecutionEnvironment:
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self._peak = 0
         self._restarting: asyncio.Task[None] | None = None
         self._restarts = 0
         self._destroying: asyncio.Task[None] | None = None
@@ -179,8 +183,13 @@ class ExecutionEnvironment:
         self._perform(wanted)
 
     def _perform(self, wanted: effects.Effects) -> None:
-        for effect in wanted:
-            _PERFORM[type(effect)](self, effect)
+        for at, effect in enumerate(wanted):
+            try:
+                _PERFORM[type(effect)](self, effect)
+            except BaseException:
+                # Whatever went wrong with one effect, the caller's answer may be among the others.
+                self._perform(wanted[at + 1 :])
+                raise
 
     def hear(self, transport: Transport | None, event: Event) -> None:
         """`receive`, for a transport. Where a runtime says Next, the event will go; who waits already keeps its place, so
@@ -236,9 +245,9 @@ class ExecutionEnvironment:
             return
         try:
             process = await self._sandbox.restart()
-        except SandboxFailure as error:
+        except (SandboxFailure, TimeoutError, OSError) as error:
             if self.alive:
-                self.receive(events.Lost(error.message))
+                self.receive(events.Lost(f"The runtime could not be restarted: {error}"))
             return
         if number != self._restarts or type(self._state) is not machine.Reinitialising:
             # Its invocation is over (timeout, end): nobody will start this process any more.
@@ -349,7 +358,7 @@ class ExecutionEnvironment:
             invocation.request_id,
             int((self._wall() + effect.deadline - self._now()) * 1000),
             invocation.invoked_arn,
-            invocation.trace_id,
+            invocation.trace_id if len(invocation.trace_id) <= _TRACE_LIMIT else "",
             invocation.client_context,
             invocation.cognito_identity,
         )
@@ -427,6 +436,14 @@ class ExecutionEnvironment:
         self._log.platform(*self._closing_lines(effect, call))
         call.tail = self._log.end()
 
+    def _memory_used(self) -> int:
+        try:
+            self._peak = self._sandbox.max_memory_used()
+        except OSError:
+            # The sandbox was lost together with its counters: what was measured last stands.
+            return self._peak
+        return self._peak
+
     def _closing_lines(self, effect: effects.Finish, call: Call) -> list[lines.Event]:
         result, id, version = effect.result, call.request_id, self.version
         trace = call.invocation.trace_id
@@ -440,7 +457,7 @@ class ExecutionEnvironment:
         error_type = result.reported_type or result.error_type
         # The report's Status: timeout says it all; AWS names no type beside it.
         error_type = None if result.status == "timeout" else error_type
-        used = -(-self._sandbox.max_memory_used() // _MIB)
+        used = -(-self._memory_used() // _MIB)
         closing += (
             lines.RuntimeDone(id, result.status, error_type, effect.duration_ms, produced, traced),
             lines.End(id),

@@ -123,6 +123,11 @@ class ExecutionEnvironment:
     # --- the door -------------------------------------------------------------------------------------------------------------
 
     @property
+    def pid(self) -> int | None:
+        """Of the runtime process, on the host; None while there is none."""
+        return self._process.pid if self._process is not None else None
+
+    @property
     def alive(self) -> bool:
         return type(self._state) is not machine.Ended
 

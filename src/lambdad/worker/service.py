@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -25,8 +26,6 @@ EndpointServer = Callable[[socket.socket, Version], Callable[[], None]]
 """Serve lambdad's AWS endpoint on a socket that listens inside a sandbox; the answer stops that and closes the socket."""
 
 _AWS_RUNTIME_ROOT: Final = "/var/runtime"
-UNBOUNDED_MB: Final = 1 << 40
-"""More than any host has: functions use a fraction of what they are promised."""
 _LONG_INIT: Final = 130.0
 """Seconds that INIT may take at least with provisioned concurrency and SnapStart, then as long as the function's timeout.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
@@ -45,7 +44,7 @@ class LocalWorker:
         new_id: Callable[[], str],
         credentials: Credentials,
         monotonic: Callable[[], float] = time.monotonic,
-        capacity_mb: int = UNBOUNDED_MB,
+        capacity_mb: int = sys.maxsize,
         endpoint: str | None = None,
         serve_endpoint: EndpointServer | None = None,
     ) -> None:
@@ -85,6 +84,13 @@ class LocalWorker:
 
     def environments(self) -> list[Environment]:
         return list(self._environments.values())
+
+    def introspect(self) -> list[dict[str, object]]:
+        """Every environment, for `/_lambdad/state`. `pid` is its runtime process, on the host."""
+        return [
+            {"id": each.id, "function": each.version.name, "version": each.version.version, "pid": each.pid}
+            for each in self._environments.values()
+        ]
 
     async def start(self, version: Version, initialization: Initialization) -> Environment:
         self._check_open()

@@ -14,7 +14,9 @@ pytestmark = pytest.mark.root
 _RUNTIMES = Path(lambdad.__file__).parent / "runtimes"
 _ENVIRONMENT = {
     "LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime", "AWS_LAMBDA_FUNCTION_NAME": "f",
-    "AWS_REGION": "eu-west-1",    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST", "PATH": "/var/lang/bin:/usr/bin:/bin",
+    "AWS_REGION": "eu-west-1",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+    "PATH": "/var/lang/bin:/usr/bin:/bin",
     "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/f", "AWS_LAMBDA_LOG_STREAM_NAME": "s", "LANG": "en_US.UTF-8", "TZ": ":UTC",
 }  # fmt: skip
 

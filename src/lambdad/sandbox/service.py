@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import shutil
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -213,8 +214,8 @@ class _Sandboxes:
         except TimeoutError as error:
             raise SandboxFailure(f"sandbox {identity} was not ready in time") from error
         if self._closed:
-            stem.discard()
             await stem.destroy()
+            stem.discard()
             raise SandboxFailure("the sandboxes are closed")
         self._stems.add(stem)
         return stem
@@ -306,6 +307,10 @@ class ProcessSandboxes(_Sandboxes):
         tmp = self._instance.directory / "tmp" / identity
         tmp.mkdir(mode=0o700)
         return Places("", None, str(tmp), str(self._runtime_root(interpreter)), real=True)
+
+    def _ended(self, stem: Stem) -> None:
+        super()._ended(stem)
+        shutil.rmtree(stem.tmp, ignore_errors=True)
 
 
 class _Numbers:

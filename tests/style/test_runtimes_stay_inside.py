@@ -19,6 +19,6 @@ def test_nothing_outside_imports_a_runtime() -> None:
 
 
 def test_nothing_inside_imports_lambdad() -> None:
-    inside = [path for path in (SOURCE / "runtimes").rglob("*.py")]
+    inside = list((SOURCE / "runtimes").rglob("*.py"))
     assert inside
     assert [path for path in inside if any(name.split(".")[0] == "lambdad" for name in imported(path))] == []

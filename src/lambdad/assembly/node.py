@@ -31,6 +31,7 @@ from lambdad.control.service import LambdaControl
 from lambdad.counter.service import LocalCounter
 from lambdad.domain.errors import PlatformError
 from lambdad.domain.functions import Version
+from lambdad.domain.runtimes import RUNTIMES
 from lambdad.edge.authenticate import AnyCredentials
 from lambdad.edge.downloads import CodeLinks
 from lambdad.edge.hosts import Hosts
@@ -77,6 +78,24 @@ def credentials_of(version: Version) -> Mapping[str, str]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Floor:
+    """What stands before anything can be served."""
+
+    substrate: LocalSubstrate
+    sandboxes: NamespaceSandboxes | ProcessSandboxes
+    records: Snapshot
+    artifacts: PackageStore
+    logs: Logs
+
+
+@dataclass(frozen=True, slots=True)
+class _DataPlane:
+    worker: LocalWorker
+    manager: LocalWorkerManager
+    frontend: LocalFrontend
+
+
 class Node:
     """`start`, then `close`."""
 
@@ -99,83 +118,96 @@ class Node:
         await self._stack.aclose()
 
     async def _start(self) -> Ready:
+        floor = await self._floor()
+        endpoints = FunctionEndpoints()
+        plane = self._data_plane(floor, endpoints)
+        links = CodeLinks(secrets.token_bytes(32), lambda: self._url, time.time)
+        control = self._control(floor, links)
+        await control.start()
+        self._stack.push_async_callback(control.close)
+        self._stack.push_async_callback(plane.frontend.close)
+        edge = Edge(
+            services=[control, LogsService(floor.logs, time.time, uuid_text)],
+            frontend=plane.frontend,
+            authenticator=AnyCredentials(self._settings.account),
+            artifacts=floor.artifacts,
+            links=links,
+            hosts=Hosts(),
+            health=lambda: {"status": "ready", "version": __version__},
+            state=lambda: {
+                "pools": plane.manager.introspect(),
+                "environments": plane.worker.introspect(),
+                **floor.sandboxes.introspect(),
+            },
+        )
+        endpoints.open(edge)
+        server = Server(edge)
+        host, port = await server.listen(self._settings.host, self._settings.port)
+        self._stack.push_async_callback(server.close, self._settings.grace)
+        self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return Ready(self._url, floor.sandboxes.level, [each.identifier for each in floor.sandboxes.runtimes()])
+
+    async def _floor(self) -> "_Floor":
         settings, close = self._settings, self._stack.push_async_callback
         substrate = LocalSubstrate(settings.data_dir)
         await substrate.start()
         close(substrate.close)
         sandboxes = await self._sandboxes()
         close(sandboxes.close)
-
         records = Snapshot(substrate.key_values)
         await records.start()
         executor = ThreadPoolExecutor(2, thread_name_prefix="packages")
         self._stack.callback(executor.shutdown, cancel_futures=True)
-        interpreters = {each.identifier: each.executable for each in sandboxes.runtimes() if each.executable is not None}
+        pythons = [each for each in sandboxes.runtimes() if each.executable and RUNTIMES[each.identifier].family == "python"]
         artifacts = PackageStore(
             substrate.blobs,
             substrate.key_values,
             settings.data_dir / "cache",
             executor,
-            interpreters={name: executable for name, executable in interpreters.items() if name.startswith("python")},
+            interpreters={each.identifier: each.executable for each in pythons if each.executable},
             boot=boot_id(),
         )
         await artifacts.start()
         logs = Logs(substrate.key_values, substrate.timeline, time.time)
         await logs.start()
         close(logs.close)
+        return _Floor(substrate, sandboxes, records, artifacts, logs)
 
-        endpoints = FunctionEndpoints()
+    def _data_plane(self, floor: "_Floor", endpoints: FunctionEndpoints) -> "_DataPlane":
+        settings, close = self._settings, self._stack.push_async_callback
         worker = LocalWorker(
-            sandboxes,
-            artifacts,
-            logs,
+            floor.sandboxes,
+            floor.artifacts,
+            floor.logs,
             wall=time.time,
             new_id=lambda: uuid.uuid4().hex,
             credentials=credentials_of,
             capacity_mb=settings.memory or sys.maxsize,
-            endpoint=None,
             serve_endpoint=endpoints.serve,
         )
         close(worker.close)
-        manager = LocalWorkerManager(LocalPlacement([worker]), records, keep_warm=settings.keep_warm, grace=settings.grace)
+        placement = LocalPlacement([worker])
+        manager = LocalWorkerManager(placement, floor.records, keep_warm=settings.keep_warm, grace=settings.grace)
         close(manager.close)
-        counter = LocalCounter(records, settings.concurrency)
-        delays = Delays(settings.retry_delay, 2 * settings.retry_delay)
-        frontend = LocalFrontend(records, counter, manager, delays=delays, grace=settings.grace)
+        counter = LocalCounter(floor.records, settings.concurrency)
+        self._stack.callback(counter.close)
+        delays = Delays((settings.retry_delay, 2 * settings.retry_delay))
+        frontend = LocalFrontend(floor.records, counter, manager, delays=delays, grace=settings.grace)
+        return _DataPlane(worker, manager, frontend)
 
-        links = CodeLinks(secrets.token_bytes(32), lambda: self._url, time.time)
-        control = LambdaControl(
-            records=records,
-            writer=Writer(substrate.key_values, records.current),
-            artifacts=artifacts,
-            limits=AccountLimits(concurrency=settings.concurrency),
-            available=lambda: [each.identifier for each in sandboxes.runtimes()],
+    def _control(self, floor: "_Floor", links: CodeLinks) -> LambdaControl:
+        return LambdaControl(
+            records=floor.records,
+            writer=Writer(floor.substrate.key_values, floor.records.current),
+            artifacts=floor.artifacts,
+            limits=AccountLimits(concurrency=self._settings.concurrency),
+            available=lambda: [each.identifier for each in floor.sandboxes.runtimes()],
             architecture=self._host.architecture,
             location=lambda caller, code: links.location(code, caller),
             object_store=None,
             now=time.time,
             new_id=uuid_text,
         )
-        await control.start()
-        close(control.close)
-        close(frontend.close)
-
-        edge = Edge(
-            services=[control, LogsService(logs, time.time, uuid_text)],
-            frontend=frontend,
-            authenticator=AnyCredentials(settings.account),
-            artifacts=artifacts,
-            links=links,
-            hosts=Hosts(),
-            health=lambda: {"status": "ready", "version": __version__},
-            state=lambda: {"pools": manager.introspect(), **sandboxes.introspect()},
-        )
-        endpoints.open(edge)
-        server = Server(edge)
-        host, port = await server.listen(settings.host, settings.port)
-        close(server.close, settings.grace)
-        self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        return Ready(self._url, sandboxes.level, [each.identifier for each in sandboxes.runtimes()])
 
     async def _sandboxes(self) -> NamespaceSandboxes | ProcessSandboxes:
         settings = self._settings

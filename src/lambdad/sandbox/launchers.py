@@ -90,8 +90,8 @@ class Launcher:
         try:
             await stem.ready()
         except BaseException:
-            stem.discard()
             await stem.destroy()
+            stem.discard()
             raise
         return stem
 

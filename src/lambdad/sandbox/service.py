@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import shutil
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -88,6 +89,15 @@ class _Sandboxes:
     @property
     def limits_memory(self) -> bool:
         return self._cgroups is not None and self._cgroups.watches_memory
+
+    def introspect(self) -> dict[str, object]:
+        """For `/_lambdad/state`: process ids of the launchers, and how many stems are ready for each runtime."""
+        started = [line.launcher for line in self._lines.values() if line.launcher is not None and line.launcher.done()]
+        alive = [task.result() for task in started if not task.cancelled() and task.exception() is None]
+        return {
+            "launchers": [launcher.pid for launcher in alive if not launcher.lost],
+            "stems": {runtime: len(line.ready) for runtime, line in self._lines.items()},
+        }
 
     def runtimes(self) -> Sequence[Interpreter]:
         return tuple(self._known.values())
@@ -204,8 +214,8 @@ class _Sandboxes:
         except TimeoutError as error:
             raise SandboxFailure(f"sandbox {identity} was not ready in time") from error
         if self._closed:
-            stem.discard()
             await stem.destroy()
+            stem.discard()
             raise SandboxFailure("the sandboxes are closed")
         self._stems.add(stem)
         return stem
@@ -297,6 +307,10 @@ class ProcessSandboxes(_Sandboxes):
         tmp = self._instance.directory / "tmp" / identity
         tmp.mkdir(mode=0o700)
         return Places("", None, str(tmp), str(self._runtime_root(interpreter)), real=True)
+
+    def _ended(self, stem: Stem) -> None:
+        super()._ended(stem)
+        shutil.rmtree(stem.tmp, ignore_errors=True)
 
 
 class _Numbers:

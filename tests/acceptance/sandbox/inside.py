@@ -6,7 +6,6 @@ The program is for scenarios that have to run as an ordinary user; it prints one
 import asyncio
 import itertools
 import json
-import os
 import struct
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable

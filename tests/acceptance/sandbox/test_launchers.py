@@ -11,7 +11,6 @@ import pytest
 
 from lambdad.artifacts.api import Prepared
 from lambdad.sandbox.api import Exit, SandboxFailure
-from lambdad.sandbox.launcher import messages
 from tests.acceptance.sandbox.inside import (
     INIT_ERROR,
     LIMITS,
@@ -175,11 +174,3 @@ async def test_nodejs_is_executed_at_once(tmp_path: Path, code: Path) -> None:
         assert await one.process.exited == Exit(5, None)
         assert await asyncio.get_running_loop().sock_recv(one.process.output, 65536) == b"/var/lang/bin/node 993 0 2\n"
         close(one)
-
-
-async def test_messages_that_are_too_long_are_refused() -> None:
-    import socket
-
-    left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with left, right, pytest.raises(ValueError, match="longer than"):
-        messages.send(left, {"op": "x" * messages.LONGEST})

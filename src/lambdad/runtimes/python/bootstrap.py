@@ -33,12 +33,13 @@ def main(channel_fd: int = 3, telemetry_fd: int = 4) -> None:
         os.set_inheritable(descriptor, False)
     channel = Channel(channel_fd)
     try:
-        head, _ = start.receive_start(channel)
+        head = start.receive_start(channel)
     except EOFError:
         os._exit(0)  # a stem that nobody needed
     start.become(head)
-    if head.get("argv"):
-        os._exit(start.execute(head, (channel_fd, telemetry_fd)))
+    argv = start.replacement(head, _FILE)
+    if argv is not None:
+        os._exit(start.execute(argv, head, (channel_fd, telemetry_fd)))
     start.leave_zygote(_FILE)
     start.add_site_builtins()
     runtime = loop.Runtime(channel, Telemetry(telemetry_fd))

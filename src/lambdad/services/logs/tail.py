@@ -1,8 +1,7 @@
 """StartLiveTail: a session that streams new events, one update each second.
 
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_StartLiveTail.html. Clients prepend `stream-` (older
-ones `streaming-`) to the endpoint's host name; for an endpoint on loopback that has to be switched off, in boto3 with
-`Config(inject_host_prefix=False)`, see docs/logs.md.
+ones `streaming-`) to the endpoint's host name; for an endpoint on loopback that has to be switched off, see docs/logs.md.
 """
 
 import asyncio

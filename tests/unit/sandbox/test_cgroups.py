@@ -1,0 +1,164 @@
+from pathlib import Path
+
+import pytest
+
+from lambdad.sandbox.cgroups import Cgroups, GroupV1, GroupV2, Layout, parse_layout, quota_us
+
+_V2 = "29 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
+_V1 = """35 24 0:30 / /sys/fs/cgroup ro - tmpfs tmpfs ro
+36 35 0:31 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:9 - cgroup cgroup rw,cpu,cpuacct
+37 35 0:32 / /sys/fs/cgroup/memory rw shared:10 - cgroup cgroup rw,memory
+38 35 0:33 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids
+39 35 0:34 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
+"""
+
+
+def test_version_2() -> None:
+    group = Path("/sys/fs/cgroup/user.slice/lambdad.scope")
+    layout = parse_layout("0::/user.slice/lambdad.scope\n", _V2)
+    assert layout == Layout(2, {"memory": group, "cpu": group, "pids": group})
+
+
+def test_version_1_wins_where_it_has_the_controllers() -> None:
+    own = "4:memory:/a/b\n3:cpu,cpuacct:/\n2:pids:/p q\n0::/x\n"
+    assert parse_layout(own, _V1) == Layout(
+        1,
+        {
+            "memory": Path("/sys/fs/cgroup/memory/a/b"),
+            "cpu": Path("/sys/fs/cgroup/cpu,cpuacct"),
+            "pids": Path("/sys/fs/cgroup/pids/p q"),
+        },
+    )
+
+
+def test_in_a_container_the_mount_is_part_of_the_hierarchy() -> None:
+    mounts = "29 23 0:26 /docker/abc /sys/fs/cgroup ro - cgroup2 cgroup2 rw\n"
+    assert parse_layout("0::/docker/abc/inner\n", mounts).directories["memory"] == Path("/sys/fs/cgroup/inner")
+    assert parse_layout("0::/docker/abc\n", mounts).directories["memory"] == Path("/sys/fs/cgroup")
+    assert parse_layout("0::/../other\n", _V2).directories["memory"] == Path("/sys/fs/cgroup")
+
+
+def test_spaces_in_mount_points_are_escaped() -> None:
+    mounts = "29 23 0:26 / /my\\040groups rw - cgroup2 cgroup2 rw\n"
+    assert parse_layout("0::/\n", mounts).directories["cpu"] == Path("/my groups")
+
+
+def test_no_control_groups() -> None:
+    assert parse_layout("", "21 1 0:19 / /proc rw - proc proc rw\n") == Layout(0, {})
+
+
+def test_quota_is_the_share_of_20_ms_but_never_less_than_the_kernel_takes() -> None:
+    assert quota_us(1.0) == 20_000
+    assert quota_us(128 / 1769) == 1447
+    assert quota_us(6.0) == 120_000
+    assert quota_us(0.01) == 1000
+
+
+def _fill(directory: Path, files: dict[str, str]) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (directory / name).write_text(text)
+
+
+@pytest.fixture
+def v2(tmp_path: Path) -> Path:
+    """What the kernel puts into a group of version 2."""
+    directory = tmp_path / "lambdad-1/s0"
+    names = ("memory.max", "memory.high", "memory.oom.group", "pids.max", "cpu.max", "cgroup.procs")
+    stat = "anon 100\nfile 300\nactive_file 50\ninactive_file 70\nshmem 180\n"
+    events = "low 0\nhigh 3\nmax 0\noom 0\noom_kill 2\noom_group_kill 0\n"
+    values = {"memory.stat": stat, "memory.events": events, "memory.current": "4096\n", "memory.peak": "8192\n"}
+    _fill(directory, {**dict.fromkeys(names, ""), **values})
+    return directory
+
+
+def test_a_group_of_version_2(v2: Path) -> None:
+    group = GroupV2(v2)
+    group.limit(memory=128, hard=640, processes=1024)
+    group.cpu(0.5)
+    assert (v2 / "memory.high").read_text() == "128"
+    assert (v2 / "memory.max").read_text() == "640"
+    assert (v2 / "memory.oom.group").read_text() == "1"
+    assert (v2 / "pids.max").read_text() == "1024"
+    assert (v2 / "cpu.max").read_text() == "10000 20000"
+    assert group.usage() == (4096, 120)
+    assert group.peak() == 8192
+    assert group.kernel_kills() == 2
+    assert len(group.procs) == 1
+    (v2 / "cpu.max").write_text("")
+    group.cpu(None)
+    assert (v2 / "cpu.max").read_text() == "max 20000"
+    (v2 / "cgroup.procs").write_text("12\n34\n")
+    assert group.processes() == [12, 34]
+    group.close()
+
+
+def test_before_linux_5_19_there_is_no_peak(v2: Path) -> None:
+    (v2 / "memory.peak").unlink()
+    group = GroupV2(v2)
+    assert group.peak() == 4096
+    group.close()
+
+
+def test_version_2_enables_the_controllers_for_the_children(tmp_path: Path) -> None:
+    for directory in (tmp_path, tmp_path / "lambdad-1"):
+        _fill(directory, {"cgroup.subtree_control": "memory\n"})
+    cgroups = Cgroups(Layout(2, dict.fromkeys(("memory", "cpu", "pids"), tmp_path)), "lambdad-1")
+    assert cgroups.watches_memory
+    cgroups.prepare()
+    for directory in (tmp_path, tmp_path / "lambdad-1"):
+        assert "+memory +cpu +pids" in (directory / "cgroup.subtree_control").read_text()
+
+
+@pytest.fixture
+def v1(tmp_path: Path) -> dict[str, Path]:
+    directories = {name: tmp_path / name / "lambdad-1/s0" for name in ("memory", "cpu", "pids")}
+    for directory in directories.values():
+        _fill(directory, {"cgroup.procs": ""})
+    _fill(directories["cpu"], {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": ""})
+    _fill(directories["pids"], {"pids.max": ""})
+    stat = "cache 10\ntotal_active_file 5\ntotal_inactive_file 6\n"
+    kills = "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"
+    values = {"memory.limit_in_bytes": "", "memory.stat": stat, "memory.usage_in_bytes": "100\n"}
+    _fill(directories["memory"], {**values, "memory.max_usage_in_bytes": "200\n", "memory.oom_control": kills})
+    return directories
+
+
+def test_a_group_of_version_1(v1: dict[str, Path]) -> None:
+    group = GroupV1(v1)
+    group.limit(memory=128, hard=640, processes=1024)
+    group.cpu(1.0)
+    assert (v1["cpu"] / "cpu.cfs_period_us").read_text().startswith("20000")
+    assert (v1["memory"] / "memory.limit_in_bytes").read_text() == "640"
+    assert (v1["pids"] / "pids.max").read_text() == "1024"
+    assert (v1["cpu"] / "cpu.cfs_quota_us").read_text() == "20000"
+    assert group.usage() == (100, 11)
+    assert group.peak() == 200
+    assert group.kernel_kills() == 1
+    assert len(group.procs) == 3
+    group.close()
+
+
+def test_version_1_watches_through_an_event_descriptor(v1: dict[str, Path]) -> None:
+    (v1["memory"] / "cgroup.event_control").write_text("")
+    group = GroupV1(v1)
+    event = group.watch(4096)
+    assert (v1["memory"] / "cgroup.event_control").read_text().split()[0::2] == [str(event), "4096"]
+    group.close()
+
+
+def test_version_1_with_some_controllers_limits_what_it_can(tmp_path: Path) -> None:
+    _fill(tmp_path / "s0", {"cgroup.procs": "", "pids.max": ""})
+    group = GroupV1({"pids": tmp_path / "s0"})
+    group.limit(memory=1, hard=2, processes=3)
+    group.cpu(0.5)
+    assert (tmp_path / "s0/pids.max").read_text() == "3"
+    group.close()
+
+
+def test_an_empty_group_is_removed_and_one_that_is_gone_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    cgroups = Cgroups(Layout(1, {"memory": tmp_path}), "a")
+    assert cgroups.remove()
+    assert cgroups.remove()
+    assert not (tmp_path / "a").exists()

@@ -5,6 +5,7 @@ ones `streaming-`) to the endpoint's host name; for an endpoint on loopback that
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,11 @@ class LiveTail:
         self._store = store
         self._now = now
         self._new_id = new_id
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """End every session, present and future: nobody waits three hours for a lambdad that is stopping."""
+        self._stopping.set()
 
     async def start(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         identifiers = params["logGroupIdentifiers"]
@@ -81,7 +87,10 @@ class LiveTail:
             loop = asyncio.get_running_loop()
             end = loop.time() + SESSION
             while loop.time() < end:
-                await asyncio.sleep(INTERVAL)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), INTERVAL)
+                if self._stopping.is_set():
+                    return
                 heard = list(waiting)
                 waiting.clear()
                 yield {"sessionUpdate": update([one for one in heard if pattern.matches(one.event.message)])}

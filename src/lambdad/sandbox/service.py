@@ -193,15 +193,22 @@ class _Sandboxes:
 
     async def _make(self, line: _Line) -> Stem:
         launcher = await self._launcher(line)
+        try:
+            return await self._fork(launcher, line.interpreter)
+        except SandboxFailure:
+            if not launcher.lost:
+                raise
+        return await self._fork(await self._launcher(line), line.interpreter)  # it had died unnoticed; a new one has not
+
+    async def _fork(self, launcher: Launcher, interpreter: Interpreter) -> Stem:
         identity = self._ids()
         group: Group | None = None if self._cgroups is None else self._cgroups.create(identity)
         uid = self._uids.take() if self._host.root and self.level == "namespaces" else None
         if uid is not None:
             self._uid_of[identity] = uid
-        places = self._places(identity, line.interpreter)
-        watches = self.limits_memory
+        places = self._places(identity, interpreter)
         try:
-            stem = await launcher.stem(identity, uid, group, watches, places, self._ended)
+            stem = await launcher.stem(identity, uid, group, self.limits_memory, places, self._ended)
         except TimeoutError as error:
             raise SandboxFailure(f"sandbox {identity} was not ready in time") from error
         if self._closed:

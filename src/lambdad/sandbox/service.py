@@ -36,6 +36,8 @@ class Settings:
     """Stems kept ready for every runtime in use."""
     idle: float = 900.0
     """Seconds without a taker after which a runtime is not in use any more: its stems go."""
+    patrol: float = 0.1
+    """Seconds between two looks at the memory of functions, where no control groups limit it."""
     endpoint_port: int | None = None
     """Port inside on which to listen for lambdad's own AWS endpoint."""
     uid_base: int = 720_000
@@ -83,6 +85,8 @@ class _Sandboxes:
         if cgroups is not None:
             cgroups.prepare()
         self._cgroups, self._opened = cgroups, True
+        if not self.limits_memory and sys.platform == "linux":
+            self._spawn(self._patrol())
         for runtime in self._settings.start:
             self._refill(self._line(runtime))
 
@@ -127,6 +131,12 @@ class _Sandboxes:
             if self._cgroups is not None:
                 self._cgroups.remove()
             self._instance.remove()
+
+    async def _patrol(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.patrol)
+            for stem in tuple(self._stems):
+                stem.patrol()
 
     def _line(self, runtime: str) -> _Line:
         if self._closed or not self._opened:

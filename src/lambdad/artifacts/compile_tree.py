@@ -29,7 +29,10 @@ def limit(cpu_seconds: int, memory_bytes: int) -> None:
         _, hard = resource.getrlimit(what)
         if hard != resource.RLIM_INFINITY:
             most = min(most, hard)
-        resource.setrlimit(what, (most, most))
+        try:
+            resource.setrlimit(what, (most, most))
+        except ValueError:  # macOS knows no limit of the address space.
+            pass
 
 
 def compile_file(source: str, mounted: str) -> None:

@@ -2,13 +2,12 @@
 
 import asyncio
 import hashlib
-import time
+import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -23,6 +22,8 @@ from lambdad.domain.limits import UNZIPPED
 from lambdad.substrate.api import Blobs, Change, KeyValue, StorageFull
 from lambdad.substrate.directory import NO_SPACE
 
+LOG = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 BROKEN = "Could not unzip uploaded file. Please check your file, then try to upload again."
@@ -31,8 +32,6 @@ EMPTY = "Uploaded file must be a non-empty zip"
 
 PREFIX = "artifact/"
 TASK, OPT = "/var/task", "/opt"
-GRACE = 3600.0
-"""Seconds for which a package that was just taken in is not swept: the record that will name it is not written yet."""
 
 
 class Sidecar(msgspec.Struct, frozen=True):
@@ -58,20 +57,16 @@ class PackageStore:
         *,
         interpreters: Mapping[str, Path],
         boot: str,
-        now: Callable[[], float] = time.monotonic,
-        grace: float = GRACE,
     ) -> None:
         self._blobs = blobs
         self._key_values = key_values
         self._executor = executor
         self._interpreters = interpreters
-        self._now = now
-        self._grace = grace
         self._trees = TreeCache(cache, boot)
         self._ready: dict[str, Cached] = {}
         self._unpacked: dict[str, int] = {}
-        self._taken_at: dict[str, float] = {}
         self._held: Counter[str] = Counter()
+        self._working: set[asyncio.Future[Any]] = set()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def __repr__(self) -> str:
@@ -79,23 +74,30 @@ class PackageStore:
 
     async def start(self) -> None:
         """Reads what the cache holds. Raises StorageFull or PlatformError where the cache can't be used."""
-        self._ready = await self._run(self._trees.open)
+        self._ready, graves = await self._run(self._trees.open)
+        self._to_its_end(self._run(lambda: self._trees.bury(graves))).add_done_callback(_say_failure)
+
+    async def close(self) -> None:
+        """Ends when nothing is being stored, unpacked or cleared away any more."""
+        while self._working:
+            await asyncio.wait(self._working)
 
     async def take_zip(self, data: bytes) -> Taken:
         if not data:
             raise InvalidParameterValue(EMPTY)
         package = await self._run(lambda: _checked(data))
+        return await asyncio.shield(self._to_its_end(self._store(data, package.unpacked)))
+
+    async def _store(self, data: bytes, unpacked: int) -> Taken:
         digest = await self._run(lambda: hashlib.sha256(data).hexdigest())
         async with self._lock(digest):
-            self._taken_at[digest] = self._now()
             if await self._key_values.get(PREFIX + digest) is None:
                 # Before the blob, so that a kill in between leaves nothing that `sweep` does not find.
-                sidecar = msgspec.json.encode(Sidecar(package.unpacked))
+                sidecar = msgspec.json.encode(Sidecar(unpacked))
                 await self._key_values.commit([Change(PREFIX + digest, sidecar)])
             await self._blobs.put(data)
-            self._taken_at[digest] = self._now()
-        self._unpacked[digest] = package.unpacked
-        return Taken(Code(digest, len(data)), package.unpacked)
+        self._unpacked[digest] = unpacked
+        return Taken(Code(digest, len(data)), unpacked)
 
     async def unpacked_size(self, codes: Sequence[Code]) -> int:
         return sum([await self._size(code) for code in codes])
@@ -116,9 +118,15 @@ class PackageStore:
         compiler: Compiler | None = None
         if runtime is not None and runtime in self._interpreters:
             compiler = Compiler(runtime, self._interpreters[runtime])
-        with self._hold([code, *layers]):
-            task = await self._tree(_task_key(code), [code], TASK, compiler)
-            opt = await self._tree(_opt_key(layers), layers, OPT, compiler) if layers else None
+        digests = [each.digest for each in (code, *layers)]
+        self._held.update(digests)
+        preparing = self._to_its_end(self._prepare(code, layers, compiler))
+        preparing.add_done_callback(lambda _: self._let_go(digests))
+        return await asyncio.shield(preparing)
+
+    async def _prepare(self, code: Code, layers: Sequence[Code], compiler: Compiler | None) -> Prepared:
+        task = await self._tree(_task_key(code), [code], TASK, compiler)
+        opt = await self._tree(_opt_key(layers), layers, OPT, compiler) if layers else None
         return Prepared(task, opt)
 
     def prepared(self, code: Code, layers: Sequence[Code]) -> Prepared | None:
@@ -137,9 +145,9 @@ class PackageStore:
         return data
 
     async def sweep(self, live: Collection[str]) -> int:
-        """`live` has to include what running environments use: their trees are deleted under them otherwise."""
+        """`live` has to include what running environments use (their trees are deleted under them otherwise) and what was
+        taken in for a record that is still to be written. What is being prepared stays, whoever forgot it."""
         live = frozenset(live)
-        self._taken_at = {digest: at for digest, at in self._taken_at.items() if self._now() - at < self._grace}
         stored = [entry.key.removeprefix(PREFIX) for entry in await self._key_values.scan(PREFIX)]
         gone = 0
         for digest in stored:
@@ -151,38 +159,27 @@ class PackageStore:
 
     async def _forget(self, digest: str) -> bool:
         async with self._lock(digest):
-            if self._in_hand(digest):
+            if self._held[digest]:
                 return False
             # The blob first: what has no sidecar any more would never be found again.
             await self._blobs.delete(digest)
             await self._key_values.commit([Change(PREFIX + digest, None)])
             self._unpacked.pop(digest, None)
-            self._taken_at.pop(digest, None)
         return True
 
     async def _evict(self, key: str) -> None:
         async with self._lock(key):
             tree = self._ready.get(key)
-            if tree is None or any(self._in_hand(digest) for digest in tree.digests):
+            if tree is None or any(self._held[digest] for digest in tree.digests):
                 return
             del self._ready[key]
             await self._run(lambda: self._trees.delete(key))
 
-    def _in_hand(self, digest: str) -> bool:
-        taken_at = self._taken_at.get(digest)
-        return self._held[digest] > 0 or (taken_at is not None and self._now() - taken_at < self._grace)
-
-    @contextmanager
-    def _hold(self, codes: Sequence[Code]) -> Iterator[None]:
-        digests = [code.digest for code in codes]
-        self._held.update(digests)
-        try:
-            yield
-        finally:
-            self._held.subtract(digests)
-            for digest in digests:
-                if not self._held[digest]:
-                    del self._held[digest]
+    def _let_go(self, digests: Sequence[str]) -> None:
+        self._held.subtract(digests)
+        for digest in digests:
+            if not self._held[digest]:
+                del self._held[digest]
 
     async def _tree(self, key: str, codes: Sequence[Code], mounted: str, compiler: Compiler | None) -> Path:
         async with self._lock(key):
@@ -207,6 +204,13 @@ class PackageStore:
         except (BadZip, TooLarge) as error:
             raise PlatformError(f"A package of {key} is damaged: {error}") from error
 
+    def _to_its_end(self, work: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
+        """Goes on when its caller gives up: a thread can't be stopped, and the lock must be held for as long as it works."""
+        task = asyncio.ensure_future(work)
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+        return task
+
     def _lock(self, key: str) -> asyncio.Lock:
         lock = self._locks.get(key)
         if lock is None:
@@ -220,6 +224,11 @@ class PackageStore:
             if error.errno in NO_SPACE:
                 raise StorageFull from error
             raise PlatformError(f"The cache of packages failed: {error}") from error
+
+
+def _say_failure(burying: asyncio.Future[None]) -> None:
+    if not burying.cancelled() and (error := burying.exception()) is not None:
+        LOG.warning("what is left of old code in the cache could not be deleted; the next start tries again: %s", error)
 
 
 def _task_key(code: Code) -> str:

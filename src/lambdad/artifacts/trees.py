@@ -22,6 +22,7 @@ import msgspec
 
 from lambdad.artifacts.layout import Leaf, Tree
 from lambdad.artifacts.zips import Kind, inflate
+from lambdad.substrate.directory import make_private
 
 # Bytes and descriptors instead of Path, for tens of thousands of files.
 # ruff: noqa: PTH101, PTH102, PTH123, PTH211
@@ -29,9 +30,9 @@ from lambdad.artifacts.zips import Kind, inflate
 PROGRAM = Path(__file__).with_name("compile_tree.py")
 UNFINISHED = "unfinished"
 COMPLETE = "complete"
-COMPILE_CPU_SECONDS = 60
+COMPILE_CPU_SECONDS = 30
 COMPILE_MEMORY_BYTES = 2 * 1024 * 1024 * 1024
-COMPILE_WALL_SECONDS = 120.0
+COMPILE_WALL_SECONDS = 60.0
 
 
 class Marker(msgspec.Struct, frozen=True):
@@ -62,21 +63,25 @@ class TreeCache:
         self._unfinished = directory / UNFINISHED
         self._boot = boot
 
-    def open(self) -> dict[str, Cached]:
-        """What is there already. What a kill left half-made goes, and so does what an earlier boot made."""
-        _remove(self._unfinished)
-        self._unfinished.mkdir(mode=0o700, parents=True)
+    def open(self) -> tuple[dict[str, Cached], list[Path]]:
+        """What is there already, and what is to be buried: what a kill left half-made, and what an earlier boot made."""
+        make_private(self._unfinished)
         found: dict[str, Cached] = {}
         for entry in self._directory.iterdir():
             if entry.name == UNFINISHED:
                 continue
             marker = _read_marker(entry / COMPLETE)
             if marker is None or marker.boot != self._boot or not (entry / "tree").is_dir():
-                self.delete(entry.name)
+                entry.rename(Path(tempfile.mkdtemp(dir=self._unfinished)) / "gone")
                 continue
             runtimes = frozenset(each.name for each in entry.iterdir() if each.name not in ("tree", COMPLETE))
             found[entry.name] = Cached(entry / "tree", marker.digests, runtimes)
-        return found
+        return found, list(self._unfinished.iterdir())
+
+    def bury(self, graves: Sequence[Path]) -> None:
+        """May take long after a reboot, and is in nobody's way."""
+        for grave in graves:
+            _remove(grave)
 
     def make(
         self, key: str, tree: Tree, packages: Sequence[bytes], digests: Sequence[str], mounted: str, compiler: Compiler | None
@@ -90,18 +95,22 @@ class TreeCache:
                 _compile(work, mounted, compiler)
                 runtimes = frozenset((compiler.runtime,))
             (work / COMPLETE).write_bytes(msgspec.json.encode(Marker(self._boot, tuple(digests))))
-            place = self._directory / key
-            try:
-                work.rename(place)
-            except OSError as error:
-                # Another thread was first: its tree is as good.
-                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
-                    raise
-                _remove(work)
+            self._publish(work, key)
         except BaseException:
             _remove(work)
             raise
-        return Cached(place / "tree", tuple(digests), runtimes)
+        return Cached(self._directory / key / "tree", tuple(digests), runtimes)
+
+    def _publish(self, work: Path, key: str) -> None:
+        while True:
+            try:
+                work.rename(self._directory / key)
+                return
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise
+            # In the way is what somebody damaged by hand.
+            self.delete(key)
 
     def compile(self, key: str, cached: Cached, mounted: str, compiler: Compiler) -> Cached:
         """For one more runtime. Compiled files have the runtime in their names, so those in use are not touched."""

@@ -73,7 +73,7 @@ def check_name(name: str) -> None:
 def check_supported(params: Mapping[str, Any]) -> None:
     """Raises InvalidParameterValue for a feature that lambdad does not have."""
     for member, feature in UNSUPPORTED.items():
-        if params.get(member) is not None:
+        if params.get(member):
             raise InvalidParameterValue(f"lambdad does not support {feature} ({member}) yet.")
     if params.get("FileSystemConfigs"):
         raise InvalidParameterValue("lambdad does not support file systems (FileSystemConfigs) yet.")

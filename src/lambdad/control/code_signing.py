@@ -151,8 +151,7 @@ def require_config(records: Records, arn: str) -> CodeSigningConfig:
     if config is None:
         raise CallerError.named(
             "CodeSigningConfigNotFoundException",
-            "The code signing configuration cannot be found. "
-            f"Check that the provided configuration is not deleted: {arn}.",
+            f"The code signing configuration cannot be found. Check that the provided configuration is not deleted: {arn}.",
             404,
         )
     return config

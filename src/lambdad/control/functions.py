@@ -31,6 +31,9 @@ from lambdad.domain.errors import InvalidParameterValue, ResourceConflict
 from lambdad.domain.functions import Code, Function, Layer, Version
 from lambdad.wire.api import Handler
 
+PAGE = 50
+"""Functions per answer, whatever MaxItems says; https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html"""
+
 
 class Functions:
     def __init__(
@@ -147,7 +150,7 @@ class Functions:
                 versions.append(function.latest)
                 if every:
                     versions.extend(sorted(function.versions.values(), key=lambda each: int(each.version)))
-        found, marker = page(versions, _list_key, params)
+        found, marker = page(versions, _list_key, params, limit=PAGE)
         return {"Functions": [configuration(each, states=False, qualified=every) for each in found], **marker}
 
     async def update_configuration(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:

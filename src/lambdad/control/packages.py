@@ -169,7 +169,11 @@ class Packages:
     async def sweep(self) -> int:
         """Delete what nothing refers to, and answer how many blobs went; waits for packages that are on their way in."""
         async with self._gate.closed():
-            return await self._artifacts.sweep(self._live())
+            swept = await self._artifacts.sweep(self._live())
+        if self._released:
+            # Some were released during the last grace period: theirs is not over.
+            self._released_something.set()
+        return swept
 
     def layer_deleted(self, code: Code) -> None:
         self._release({code.digest})

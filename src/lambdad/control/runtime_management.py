@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from lambdad.control.ledger import Ledger
 from lambdad.control.lookup import function_name, require_function, require_version, unqualified_name
-from lambdad.domain.arns import LATEST, FunctionName
+from lambdad.domain.arns import FunctionName
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import InvalidParameterValue
 from lambdad.domain.functions import Function, RuntimeManagement, Version
@@ -80,8 +80,7 @@ def _version(function: Function, name: FunctionName) -> Version:
 
 
 def _answer(version: Version, config: RuntimeManagement) -> dict[str, Any]:
-    ending = LATEST if version.version == LATEST else version.version
-    answer = {"UpdateRuntimeOn": config.update_runtime_on, "FunctionArn": f"{version.unqualified_arn}:{ending}"}
+    answer = {"UpdateRuntimeOn": config.update_runtime_on, "FunctionArn": version.qualified_arn}
     if config.runtime_version_arn:
         answer["RuntimeVersionArn"] = config.runtime_version_arn
     return answer

@@ -1,5 +1,6 @@
 """The edge as assembly builds it: the application behind the server."""
 
+import copy
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 _OWN = "/_lambdad/"
 _HEALTH = "/_lambdad/health"
+_STATE = "/_lambdad/state"
 
 
 def random_id() -> str:
@@ -49,8 +51,8 @@ def _signed_as(request: Request) -> str | None:
 class Edge:
     """An `Application` for `edge.server.Server`.
 
-    `services` answer all operations but Invoke, which goes straight to `frontend`; `health` is what /_lambdad/health says, as
-    JSON. Nothing here waits for anything but the handlers.
+    `services` answer all operations but Invoke, which goes straight to `frontend`; `health` and `state` are what
+    /_lambdad/health and /_lambdad/state say, as JSON. Nothing here waits for anything but the handlers.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Edge:
         links: CodeLinks,
         hosts: Hosts,
         health: Callable[[], Mapping[str, Any]],
+        state: Callable[[], Mapping[str, Any]],
         models: Models | None = None,
         new_id: Callable[[], str] = random_id,
     ) -> None:
@@ -74,8 +77,14 @@ class Edge:
         self._artifacts = artifacts
         self._links = links
         self._hosts = hosts
-        self._health = health
+        self._reports = {_HEALTH: health, _STATE: state}
         self._new_id = new_id
+
+    def seen_by(self, authenticator: Authenticator) -> "Edge":
+        """The same edge for callers that are known otherwise, e.g. by the socket on which they came."""
+        other = copy.copy(self)
+        other._authenticator = authenticator
+        return other
 
     # --- what the server asks ---------------------------------------------------------------------------------------------
 
@@ -157,8 +166,9 @@ class Edge:
     async def _own(self, request: Request, request_id: str) -> Response:
         headers = [("x-amzn-RequestId", request_id)]
         readable = request.method in ("GET", "HEAD")
-        if request.path == _HEALTH and readable:
-            return Response(200, [*headers, ("Content-Type", "application/json")], msgspec.json.encode(self._health()))
+        report = self._reports.get(request.path)
+        if report is not None and readable:
+            return Response(200, [*headers, ("Content-Type", "application/json")], msgspec.json.encode(report()))
         if request.path.startswith(downloads.PATH) and readable:
             data = await self._artifacts.read(self._links.verified(request))
             return Response(200, [*headers, ("Content-Type", "application/zip")], data)

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from lambdad.domain.errors import LambdadError, TooManyRequests
+from lambdad.domain.errors import LambdadError, PlatformError, TooManyRequests
 from lambdad.domain.functions import Function
 from lambdad.frontend.checks import Target
 from lambdad.frontend.retries import Attempts, Delays, Done, GiveUp, Retry, after
@@ -48,7 +48,9 @@ class Events:
         return f"<Events [{len(self._tasks)} accepted, {self._bytes} bytes]>"
 
     def accept(self, target: Target, invocation: Invocation) -> None:
-        """Run it soon. Raises TooManyRequests when too much is waiting."""
+        """Run it soon. Raises TooManyRequests when too much is waiting, and PlatformError after `close`."""
+        if self._closing.is_set():
+            raise PlatformError("lambdad is shutting down.")
         size = len(invocation.payload)
         if len(self._tasks) >= self._max_events or self._bytes + size > self._max_bytes:
             raise TooManyRequests(Reason="CallerRateLimitExceeded", retry_after=1)

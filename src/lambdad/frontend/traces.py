@@ -9,4 +9,5 @@ BITS = 160
 
 def new_trace_id(now: float, bits: int) -> str:
     """A new trace that is not sampled. `now` is in epoch seconds, `bits` is a random number of `BITS` bits."""
-    return f"Root=1-{int(now):08x}-{bits >> 64:024x};Parent={bits & 0xFFFF_FFFF_FFFF_FFFF:016x};Sampled=0"
+    digits = f"{bits:040x}"
+    return f"Root=1-{int(now):08x}-{digits[:24]};Parent={digits[24:]};Sampled=0"

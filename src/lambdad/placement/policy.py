@@ -3,6 +3,7 @@
 The one with the most memory free, so that load spreads; among equals the one with the fewest environments, and then the first.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,14 +12,15 @@ from dataclasses import dataclass
 class Candidate:
     """A worker as the choice sees it; memory in MB."""
 
-    capacity_mb: int
+    capacity_mb: int | None
+    """None: as much as is asked for."""
     promised_mb: int
     """Memory of every environment it has or is making, whether they use it or not."""
     environments: int
 
     @property
-    def free_mb(self) -> int:
-        return self.capacity_mb - self.promised_mb
+    def free_mb(self) -> float:
+        return math.inf if self.capacity_mb is None else self.capacity_mb - self.promised_mb
 
 
 def choose(candidates: Sequence[Candidate], need_mb: int) -> int | None:

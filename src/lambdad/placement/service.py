@@ -13,8 +13,8 @@ class CountingWorker(Worker, Protocol):
     """A worker that knows what it has promised."""
 
     @property
-    def capacity_mb(self) -> int:
-        """Memory that environments may be promised, all together."""
+    def capacity_mb(self) -> int | None:
+        """Memory that environments may be promised, all together; None: any."""
         ...
 
     @property
@@ -35,6 +35,6 @@ class LocalPlacement:
         if chosen is None:
             free = max((candidate.free_mb for candidate in candidates), default=0)
             raise NoCapacity(
-                f"No worker has {version.memory_size} MB of memory free for {version.qualified_arn} (at most {free} MB)."
+                f"No worker has {version.memory_size} MB of memory free for {version.qualified_arn} (at most {free:g} MB)."
             )
         return await self._workers[chosen].start(version, initialization)

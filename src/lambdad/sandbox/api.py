@@ -117,7 +117,8 @@ class Interpreter:
 class Sandboxes(Protocol):
     """Maker of sandboxes of one isolation level."""
 
-    level: Level
+    @property
+    def level(self) -> Level: ...
 
     def runtimes(self) -> Sequence[Interpreter]:
         """What this host can run at this level."""

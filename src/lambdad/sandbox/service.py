@@ -94,6 +94,15 @@ class _Sandboxes:
     def limits_memory(self) -> bool:
         return self._cgroups is not None and self._cgroups.watches_memory
 
+    def introspect(self) -> dict[str, object]:
+        """For `/_lambdad/state`: process ids of the launchers, and how many stems are ready for each runtime."""
+        started = [line.launcher for line in self._lines.values() if line.launcher is not None and line.launcher.done()]
+        alive = [task.result() for task in started if not task.cancelled() and task.exception() is None]
+        return {
+            "launchers": [launcher.pid for launcher in alive if not launcher.lost],
+            "stems": {runtime: len(line.ready) for runtime, line in self._lines.items()},
+        }
+
     def runtimes(self) -> Sequence[Interpreter]:
         return tuple(self._known.values())
 

@@ -214,11 +214,22 @@ def transact(connection: sqlite3.Connection, jobs: Sequence[Callable[[sqlite3.Co
         connection.execute("COMMIT")
         return outcomes
     except sqlite3.Error as error:
-        if connection.in_transaction:  # SQLite may have rolled back by itself.
-            connection.execute("ROLLBACK")
-        if len(jobs) == 1:
-            return [Failed(translated(error))]
+        if len(jobs) == 1 or not _rolled_back(connection):
+            return [Failed(translated(error))] * len(jobs)
+    finally:
+        _rolled_back(connection)
     return [outcome for job in jobs for outcome in transact(connection, [job])]
+
+
+def _rolled_back(connection: sqlite3.Connection) -> bool:
+    """Nothing to do after a commit, or where SQLite rolled back by itself. False where the disk fails even here: then the
+    next BEGIN fails too, and says so to its callers."""
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except sqlite3.Error:
+        return False
+    return True
 
 
 def _attempt(connection: sqlite3.Connection, job: Callable[[sqlite3.Connection], Any]) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from lambdad.domain.functions import Version
 from lambdad.sandbox.api import SandboxFailure
-from lambdad.worker.api import Completion, EndReason, Initialization, Invocation, Outcome, Stream
+from lambdad.worker.api import Completion, EndReason, Environment, Initialization, Invocation, Outcome, Stream
 
 Handler = Callable[[Invocation], Awaitable[Outcome]]
 
@@ -111,7 +111,7 @@ class ScriptedWorker:
         self.started.append(environment)
         return environment
 
-    def environments(self) -> list[ScriptedEnvironment]:
+    def environments(self) -> list[Environment]:
         return [environment for environment in self.started if environment.ended is None]
 
     def forget(self, environment: ScriptedEnvironment) -> None:

@@ -64,6 +64,9 @@ class SnapshotRecords:
     def layer_versions(self, account: str, region: str, name: str) -> Sequence[LayerVersion]:
         return []
 
+    def all_layer_versions(self) -> Sequence[LayerVersion]:
+        return []
+
     def layers(self, account: str, region: str) -> Sequence[LayerName]:
         return []
 

@@ -220,6 +220,12 @@ def event(stream: Shape, name: str, members: Mapping[str, Any]) -> bytes:
     return encode(Message(headers, msgspec.json.encode(body) if payload is None else payload))
 
 
+def initial_response(body: bytes) -> bytes:
+    """What goes first where a protocol has no headers for the other members of the output (the json protocol)."""
+    headers = {":event-type": "initial-response", ":content-type": "application/json", ":message-type": "event"}
+    return encode(Message(headers, body))
+
+
 def exception(code: str, message: str) -> bytes:
     """A modelled error in mid-stream."""
     headers = {":exception-type": code, ":content-type": "application/json", ":message-type": "exception"}

@@ -20,6 +20,7 @@ Output = Mapping[str, Any]
 STATUS_OVERRIDE = "StatusCode_"
 """The key of an output that is the HTTP status, whatever the model says."""
 
+_EVENT_STREAM = ("Content-Type", "application/vnd.amazon.eventstream")
 # Smithy calls this trait s3UnwrappedXmlOutput; botocore's models do not carry it.
 _UNWRAPPED = frozenset({("s3", "GetBucketLocation")})
 # Names of root elements that the model does not give and that clients other than botocore look at.
@@ -74,6 +75,12 @@ def _json_answer(model: Model, operation: Operation, output: Output) -> Response
     headers = [("Content-Type", f"application/x-amz-json-{model.json_version}")]
     if operation.output is None:
         return Response(200, headers, b"")
+    for member in operation.output.members.values():
+        if member.shape.is_event_stream:
+            first = eventstream.initial_response(
+                msgspec.json.encode(json_value(operation.output, {**output, member.name: None}))
+            )
+            return Response(200, [_EVENT_STREAM], _frames(member.shape, output[member.name], first))
     return Response(200, headers, msgspec.json.encode(json_value(operation.output, output)))
 
 
@@ -141,7 +148,7 @@ def _payload(model: Model, response: Response, member: Member, value: Any, proto
     named = {name.lower() for name, _ in response.headers}
     if shape.is_event_stream:
         response.headers = [pair for pair in response.headers if pair[0].lower() != "content-type"]
-        response.headers.append(("Content-Type", "application/vnd.amazon.eventstream"))
+        response.headers.append(_EVENT_STREAM)
         response.body = _frames(shape, value)
         return
     if value is None:
@@ -161,7 +168,9 @@ def _payload(model: Model, response: Response, member: Member, value: Any, proto
         response.headers.append(("Content-Type", content_type))
 
 
-async def _frames(shape: Shape, events: AsyncIterator[Mapping[str, Output]]) -> AsyncIterator[bytes]:
+async def _frames(shape: Shape, events: AsyncIterator[Mapping[str, Output]], first: bytes = b"") -> AsyncIterator[bytes]:
+    if first:
+        yield first
     async for each in events:
         for name, members in each.items():
             yield eventstream.event(shape, name, members)

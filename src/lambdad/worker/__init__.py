@@ -1,7 +1,8 @@
 """This host's agent: provisions, drives, resets and ends execution environments.
 
 Owns: an environment's shell (`environment`: the sandbox, the transports, the timers, around `runtime_api.machine`), its
-variables (`variables`, pure), its log lines and their tail (`log`), and what the host holds (`service`).
+variables (`variables`, pure), its output and log lines with
+their tail (`output`, pure; `log`), a streamed answer on its way (`stream`), and what the host holds (`service`).
 Flow: `start` takes a stem, specialises it, sends START → `Environment.invoke` → machine → event to the runtime → its answer
 → `Outcome` → after the answer: log lines, REPORT.
 Refuses: deciding who gets an environment; that is the worker manager's.

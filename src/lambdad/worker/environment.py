@@ -28,6 +28,9 @@ from lambdad.worker.stream import AnswerStream
 
 _DEADLINE: Final = events.Deadline()
 _MIB: Final = 1024 * 1024
+_TRACE_LIMIT: Final = 8192
+"""Characters of a trace header that are passed on. X-Ray's have some hundred; the client chooses them, and they have to fit
+beside everything else in a frame's head and in what HTTP clients take as one header."""
 
 
 class Call:
@@ -69,20 +72,22 @@ class ExecutionEnvironment:
         *,
         loop: asyncio.AbstractEventLoop,
         wall: Callable[[], float],
+        monotonic: Callable[[], float],
         scratch: bytearray,
         plan: machine.Plan,
         initialization: Initialization = "on-demand",
         runtime_version: str = "",
         ended: "Callable[[ExecutionEnvironment], None]" = lambda _: None,
     ) -> None:
-        """`sandbox` is specialised, its process waits for START; `wall`: seconds since the epoch; `ended` is called once."""
+        """`sandbox` is specialised, its process waits for START; `wall`: seconds since the epoch; `monotonic`: seconds, for
+        durations and deadlines (not `loop.time`, which under uvloop counts whole milliseconds); `ended` is called once."""
         self.id = id
         self.version = version
         self._sandbox = sandbox
         self._log = log
         self._start_head = start_head
         self._loop = loop
-        self._now = loop.time
+        self._now = monotonic
         self._wall = wall
         self._scratch = scratch
         self._initialization: Initialization = initialization
@@ -99,6 +104,8 @@ class ExecutionEnvironment:
         self._unfinished: effects.Finish | None = None
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._peak = 0
         self._restarting: asyncio.Task[None] | None = None
         self._restarts = 0
         self._destroying: asyncio.Task[None] | None = None
@@ -114,6 +121,11 @@ class ExecutionEnvironment:
         return f"<ExecutionEnvironment {self.version.name}:{self.version.version} {self.id} {type(self._state).__name__}>"
 
     # --- the door -------------------------------------------------------------------------------------------------------------
+
+    @property
+    def pid(self) -> int | None:
+        """Of the runtime process, on the host; None while there is none."""
+        return self._process.pid if self._process is not None else None
 
     @property
     def alive(self) -> bool:
@@ -176,8 +188,13 @@ class ExecutionEnvironment:
         self._perform(wanted)
 
     def _perform(self, wanted: effects.Effects) -> None:
-        for effect in wanted:
-            _PERFORM[type(effect)](self, effect)
+        for at, effect in enumerate(wanted):
+            try:
+                _PERFORM[type(effect)](self, effect)
+            except BaseException:
+                # Whatever went wrong with one effect, the caller's answer may be among the others.
+                self._perform(wanted[at + 1 :])
+                raise
 
     def hear(self, transport: Transport | None, event: Event) -> None:
         """`receive`, for a transport. Where a runtime says Next, the event will go; who waits already keeps its place, so
@@ -233,9 +250,9 @@ class ExecutionEnvironment:
             return
         try:
             process = await self._sandbox.restart()
-        except SandboxFailure as error:
+        except (SandboxFailure, TimeoutError, OSError) as error:
             if self.alive:
-                self.receive(events.Lost(error.message))
+                self.receive(events.Lost(f"The runtime could not be restarted: {error}"))
             return
         if number != self._restarts or type(self._state) is not machine.Reinitialising:
             # Its invocation is over (timeout, end): nobody will start this process any more.
@@ -305,12 +322,15 @@ class ExecutionEnvironment:
     def _arm(self, effect: effects.Arm) -> None:
         """One timer for all invocations: it is left alone while it wakes us no later than asked, and looks again then."""
         self._deadline = effect.at
-        timer = self._timer
-        if timer is None:
-            self._timer = self._loop.call_at(effect.at, self._tick)
-        elif timer.when() > effect.at:
-            timer.cancel()
-            self._timer = self._loop.call_at(effect.at, self._tick)
+        if self._timer is not None:
+            if self._timer_at <= effect.at:
+                return
+            self._timer.cancel()
+        self._wake_at(effect.at)
+
+    def _wake_at(self, at: float) -> None:
+        self._timer_at = at
+        self._timer = self._loop.call_later(max(0.0, at - self._now()), self._tick)
 
     def _disarm(self, _: effects.Disarm) -> None:
         self._deadline = None
@@ -320,9 +340,9 @@ class ExecutionEnvironment:
         deadline = self._deadline
         if deadline is None:
             return
-        # The loop may call a timer up to its clock's resolution early.
-        if self._now() + 0.0005 < deadline:
-            self._timer = self._loop.call_at(deadline, self._tick)
+        if self._now() < deadline:
+            # Armed anew since; or the loop's clock is coarser than ours and woke us a little early.
+            self._wake_at(deadline)
         else:
             self._deadline = None
             self.receive(_DEADLINE)
@@ -343,7 +363,7 @@ class ExecutionEnvironment:
             invocation.request_id,
             int((self._wall() + effect.deadline - self._now()) * 1000),
             invocation.invoked_arn,
-            invocation.trace_id,
+            invocation.trace_id if len(invocation.trace_id) <= _TRACE_LIMIT else "",
             invocation.client_context,
             invocation.cognito_identity,
         )
@@ -421,6 +441,14 @@ class ExecutionEnvironment:
         self._log.platform(*self._closing_lines(effect, call))
         call.tail = self._log.end()
 
+    def _memory_used(self) -> int:
+        try:
+            self._peak = self._sandbox.max_memory_used()
+        except OSError:
+            # The sandbox was lost together with its counters: what was measured last stands.
+            return self._peak
+        return self._peak
+
     def _closing_lines(self, effect: effects.Finish, call: Call) -> list[lines.Event]:
         result, id, version = effect.result, call.request_id, self.version
         trace = call.invocation.trace_id
@@ -434,7 +462,7 @@ class ExecutionEnvironment:
         error_type = result.reported_type or result.error_type
         # The report's Status: timeout says it all; AWS names no type beside it.
         error_type = None if result.status == "timeout" else error_type
-        used = -(-self._sandbox.max_memory_used() // _MIB)
+        used = -(-self._memory_used() // _MIB)
         closing += (
             lines.RuntimeDone(id, result.status, error_type, effect.duration_ms, produced, traced),
             lines.End(id),

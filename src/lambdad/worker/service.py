@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import sys
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
@@ -41,18 +43,21 @@ class LocalWorker:
         wall: Callable[[], float],
         new_id: Callable[[], str],
         credentials: Credentials,
-        capacity_mb: int | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        capacity_mb: int = sys.maxsize,
         endpoint: str | None = None,
         serve_endpoint: EndpointServer | None = None,
     ) -> None:
-        """`wall`: seconds since the epoch. `new_id`: 32 hex digits, never twice the same. `capacity_mb`: memory that may be
-        promised, None = any; placement looks at it. `endpoint`: URL of lambdad's AWS endpoint where sandboxes reach the
-        host's loopback; `serve_endpoint`: for those that have a socket of their own for it."""
+        """`wall`: seconds since the epoch; `monotonic`: seconds of a fine clock that never jumps. `new_id`: 32 hex digits,
+        never twice the same. `capacity_mb`: memory that may be promised together; placement looks at it. `endpoint`: URL of
+        lambdad's AWS endpoint where sandboxes reach the host's loopback; `serve_endpoint`: for those that have a socket of
+        their own for it."""
         self.capacity_mb = capacity_mb
         self._sandboxes = sandboxes
         self._artifacts = artifacts
         self._log_writer = log_writer
         self._wall = wall
+        self._monotonic = monotonic
         self._new_id = new_id
         self._credentials = credentials
         self._endpoint = endpoint
@@ -66,7 +71,7 @@ class LocalWorker:
         self._closed = False
 
     def __repr__(self) -> str:
-        return f"<LocalWorker [{self.count} environments, {self.promised_mb} of {self.capacity_mb or 'any'} MB promised]>"
+        return f"<LocalWorker [{self.count} environments, {self.promised_mb} of {self.capacity_mb} MB promised]>"
 
     @property
     def promised_mb(self) -> int:
@@ -79,6 +84,13 @@ class LocalWorker:
 
     def environments(self) -> list[Environment]:
         return list(self._environments.values())
+
+    def introspect(self) -> list[dict[str, object]]:
+        """Every environment, for `/_lambdad/state`. `pid` is its runtime process, on the host."""
+        return [
+            {"id": each.id, "function": each.version.name, "version": each.version.version, "pid": each.pid}
+            for each in self._environments.values()
+        ]
 
     async def start(self, version: Version, initialization: Initialization) -> Environment:
         self._check_open()
@@ -155,6 +167,7 @@ class LocalWorker:
             start_head(version, place),
             loop=asyncio.get_running_loop(),
             wall=self._wall,
+            monotonic=self._monotonic,
             scratch=self._scratch,
             plan=Plan(float(version.timeout), _init_timeout(version, initialization)),
             initialization=initialization,

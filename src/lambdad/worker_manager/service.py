@@ -42,6 +42,7 @@ class LocalWorkerManager:
         grace: float = GRACE,
     ) -> None:
         self._placement = placement
+        self._records = records
         self._grace = grace
         self._loop = asyncio.get_running_loop()
         self._pools: Pools[_Waiter] = Pools(keep_warm, max_idle)
@@ -79,6 +80,9 @@ class LocalWorkerManager:
     async def wait(self, version: Version) -> Environment:
         """The cold path of a lease: nothing is idle."""
         pool = self._pools.pool(version)
+        if not pool.retired and not self._is_current(version):
+            # The second try of a request that was resolved before an update: no news will come of this build any more.
+            pool.retired = True
         waiter: _Waiter = self._loop.create_future()
         self._perform(self._pools.request(pool, waiter))
         try:
@@ -180,11 +184,21 @@ class LocalWorkerManager:
 
     def _record_changed(self, before: Function | None, after: Function | None) -> None:
         if before is not None:
-            current = [] if after is None else [after.latest, *after.versions.values()]
-            if after is not None and after.serving is not None:
-                current.append(after.serving)
-            builds = {(version.version, version.build) for version in current}
-            self._perform(self._pools.retire((before.account, before.region, before.name), builds))
+            self._perform(self._pools.retire((before.account, before.region, before.name), _builds(after)))
+
+    def _is_current(self, version: Version) -> bool:
+        function = self._records.function(version.account, version.region, version.name)
+        return (version.version, version.build) in _builds(function)
+
+
+def _builds(function: Function | None) -> set[tuple[str, str]]:
+    """What may be invoked of a function now: version and build."""
+    if function is None:
+        return set()
+    versions = [function.latest, *function.versions.values()]
+    if function.serving is not None:
+        versions.append(function.serving)
+    return {(version.version, version.build) for version in versions}
 
 
 class Lease:

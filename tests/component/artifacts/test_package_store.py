@@ -1,11 +1,12 @@
 import asyncio
+import errno
 import importlib.util
 import marshal
 import os
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,14 +24,6 @@ PYTHON = f"python3.{sys.version_info.minor}"
 BROKEN = "Could not unzip uploaded file. Please check your file, then try to upload again."
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def __call__(self) -> float:
-        return self.time
-
-
 class House:
     """A store that can be closed and opened again, as a process that ends and starts."""
 
@@ -38,7 +31,7 @@ class House:
         self.cache = cache
         self.executor = executor
         self.substrate = MemorySubstrate()
-        self.clock = Clock()
+        self.stores: list[PackageStore] = []
 
     async def open(self, boot: str = "boot-1", interpreter: str = sys.executable) -> PackageStore:
         store = PackageStore(
@@ -48,16 +41,22 @@ class House:
             self.executor,
             interpreters={PYTHON: Path(interpreter)},
             boot=boot,
-            now=self.clock,
         )
         await store.start()
+        self.stores.append(store)
         return store
+
+    async def close(self) -> None:
+        for store in self.stores:
+            await store.close()
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+async def house(tmp_path: Path) -> AsyncIterator[House]:
     with ThreadPoolExecutor(4) as executor:
-        yield House(tmp_path / "cache", executor)
+        house = House(tmp_path / "cache", executor)
+        yield house
+        await house.close()
 
 
 @pytest.fixture
@@ -133,12 +132,40 @@ async def test_a_lost_package_is_our_fault(house: House, store: PackageStore) ->
     assert (await store.prepare(code, [], None)).task.is_dir()
 
 
+async def test_a_damaged_package_is_our_fault_and_leaves_no_tree(house: House, store: PackageStore) -> None:
+    code = (await store.take_zip(raw_zip(Raw(b"a", b"content", method=0)))).code
+    blobs = house.substrate.blobs.blobs
+    blobs[code.digest] = blobs[code.digest].replace(b"content", b"c0ntent")
+    with pytest.raises(PlatformError, match="damaged"):
+        await store.prepare(code, [], None)
+    blobs[code.digest] = b"nothing like a zip"
+    with pytest.raises(PlatformError, match="damaged"):
+        await store.prepare(code, [], None)
+    assert store.prepared(code, []) is None
+    assert [path.name for path in house.cache.rglob("*")] == ["unfinished"]
+
+
+async def test_a_cache_without_space_leaves_no_tree(house: House, store: PackageStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = await taken(store, {"a": b"x", "b/c": b"y"})
+    with monkeypatch.context() as patch:
+
+        def full(descriptor: int, mode: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        patch.setattr(os, "fchmod", full)
+        with pytest.raises(StorageFull):
+            await store.prepare(code, [], None)
+    assert [path.name for path in house.cache.rglob("*")] == ["unfinished"]
+    assert listing((await store.prepare(code, [], None)).task) == {"a": b"x", "b/c": b"y"}
+
+
 async def test_a_full_disk_leaves_nothing_half_done(house: House, store: PackageStore) -> None:
     house.substrate.blobs.full = True
     with pytest.raises(StorageFull):
         await taken(store, {"a": b"x"})
     house.substrate.blobs.full = False
-    assert await store.sweep([]) == 0, "within the grace nothing is swept"
+    assert await store.sweep([]) == 1, "a sidecar without a package is found"
+    assert house.substrate.key_values.entries == {}
     code = await taken(store, {"a": b"x"})
     assert await store.read(code) == zipped({"a": b"x"})
 
@@ -227,6 +254,18 @@ async def test_a_caller_that_gives_up_harms_nobody(store: PackageStore) -> None:
     await asyncio.sleep(0)
     first.cancel()
     assert listing((await second).task) == {"a": b"x" * 100_000}
+
+
+async def test_what_a_caller_began_and_gave_up_is_done_to_its_end(house: House, store: PackageStore) -> None:
+    code = await taken(store, {"a": b"x" * 100_000})
+    preparing = asyncio.ensure_future(store.prepare(code, [], None))
+    await asyncio.sleep(0)
+    preparing.cancel()
+    await asyncio.wait([preparing])
+    await store.close()
+    ready = store.prepared(code, [])
+    assert ready is not None and listing(ready.task) == {"a": b"x" * 100_000}
+    assert list((house.cache / "unfinished").iterdir()) == []
 
 
 def read_pyc(path: Path) -> tuple[int, str]:
@@ -319,6 +358,8 @@ async def test_what_a_kill_left_behind_is_cleared(house: House, store: PackageSt
     (house.cache / f"task-{code.digest}" / "tree").mkdir(parents=True)
     later = await house.open()
     assert later.prepared(code, []) is None
+    await later.close()
+    assert list((house.cache / "unfinished").iterdir()) == []
     assert list(house.cache.iterdir()) == [house.cache / "unfinished"]
     assert listing((await later.prepare(code, [], None)).task) == {"a": b"x"}
 
@@ -331,10 +372,11 @@ async def test_a_damaged_marker_is_no_marker(house: House, store: PackageStore, 
     assert (await house.open()).prepared(code, []) is None
 
 
-async def test_a_tree_removed_by_hand_is_made_again(store: PackageStore, house: House) -> None:
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_tree_removed_by_hand_is_made_again(store: PackageStore, house: House, whole: bool) -> None:
     code = await taken(store, {"a": b"x"})
     tree = (await store.prepare(code, [], None)).task
-    tree.parent.rename(house.cache.parent / "elsewhere")
+    (tree.parent if whole else tree).rename(house.cache.parent / "elsewhere")
     assert listing((await store.prepare(code, [], None)).task) == {"a": b"x"}
 
 
@@ -343,7 +385,6 @@ async def test_a_sweep_takes_what_is_not_live(house: House, store: PackageStore)
     shared, lone = await taken(store, {"shared": b""}), await taken(store, {"lone": b""})
     for code, layers in ((live, [shared]), (dead, [shared, lone])):
         await store.prepare(code, layers, None)
-    house.clock.time = 4000.0
     assert await store.sweep([live.digest, shared.digest]) == 2
     assert store.prepared(live, [shared]) is not None
     assert store.prepared(dead, []) is None
@@ -357,22 +398,12 @@ async def test_a_sweep_takes_what_is_not_live(house: House, store: PackageStore)
     assert await store.sweep([live.digest, shared.digest]) == 0
 
 
-async def test_a_package_just_taken_in_is_not_swept(house: House, store: PackageStore) -> None:
-    code = await taken(store, {"a": b""})
-    house.clock.time = 3599.0
-    assert await store.sweep([]) == 0
-    assert await taken(store, {"a": b""}) == code
-    house.clock.time = 7000.0
-    assert await store.sweep([]) == 0, "taking it in again counts"
-    house.clock.time = 7300.0
-    assert await store.sweep([]) == 1
-
-
 async def test_what_is_being_prepared_is_not_swept(house: House, store: PackageStore) -> None:
     code = await taken(store, {"a.py": "x = 1\n"})
-    house.clock.time = 4000.0
-    answer, gone = await asyncio.gather(store.prepare(code, [], PYTHON), store.sweep([]))
-    assert gone == 0
+    preparing = asyncio.ensure_future(store.prepare(code, [], PYTHON))
+    await asyncio.sleep(0)
+    assert await store.sweep([]) == 0
+    answer = await preparing
     assert (answer.task / "a.py").is_file()
     assert await store.sweep([]) == 1
     assert not answer.task.exists()
@@ -381,12 +412,14 @@ async def test_what_is_being_prepared_is_not_swept(house: House, store: PackageS
 async def test_taking_in_and_sweeping_at_once_loses_nothing(house: House, store: PackageStore) -> None:
     data = zipped({"a": b""})
     await store.take_zip(data)
-    house.clock.time = 4000.0
-    answers = await asyncio.gather(store.sweep([]), store.take_zip(data), store.sweep([]), store.take_zip(data))
+    swept, taken_again = await asyncio.gather(store.sweep([]), store.take_zip(data))
+    # Whichever came first, a package is never there by half.
+    sidecars, blobs = house.substrate.key_values.entries, house.substrate.blobs.blobs
+    assert {key.removeprefix("artifact/") for key in sidecars} == set(blobs)
+    assert swept == 1
     code = (await store.take_zip(data)).code
+    assert code == taken_again.code
     assert await store.read(code) == data
-    assert await store.unpacked_size([code]) == 0
-    assert answers[1] == answers[3]
 
 
 async def test_a_sweep_after_a_restart_finds_everything(house: House, store: PackageStore) -> None:

@@ -53,13 +53,13 @@ async def house() -> AsyncIterator[House]:
         counter,
         manager,
         now=lambda: 1_700_000_000.0,
-        draw=lambda: house.draw,
+        draw=lambda: rooms.draw,
         random_bits=lambda bits: 7,
         grace=30.0,
     )
-    house = House(records, worker, counter, manager, frontend)
-    yield house
+    rooms = House(records, worker, counter, manager, frontend)
+    yield rooms
     await frontend.close()
     await manager.close()
-    assert house.quiet()
+    assert rooms.quiet()
     assert worker.environments() == []

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from lambdad.domain.errors import CallerError, RequestTooLarge, TooManyRequests
+from lambdad.domain.errors import CallerError, PlatformError, RequestTooLarge, TooManyRequests
 from lambdad.domain.functions import EventInvokeConfig
 from lambdad.frontend.api import Answer
 from lambdad.frontend.checks import Target, target
@@ -138,6 +138,8 @@ async def test_close_lets_running_events_end_and_names_those_it_loses(
     assert clock.time() == pytest.approx(before + 30.0)
     assert finished == ['"slow"']
     assert caplog.text.count("is lost: lambdad is shutting down") == 2
+    with pytest.raises(PlatformError, match="shutting down"):
+        await house.invoke(invocation_type="Event")
 
 
 async def test_memory_is_bounded() -> None:

@@ -168,7 +168,7 @@ async def test_a_full_disk_leaves_everything_as_it_was(snapshot: Snapshot, write
 async def test_listeners_hear_what_was_and_what_is(snapshot: Snapshot, writer: Writer) -> None:
     await writer.commit((None, function("before")))
     news: list[tuple[str | None, str | None]] = []
-    end = snapshot.listen(lambda old, new: news.append((old and old.latest.build, new and new.latest.build)))
+    end = snapshot.listen(lambda old, new: news.append((old.latest.build if old else None, new.latest.build if new else None)))
     await writer.commit((None, function("f")))
     await writer.commit((snapshot.function("1", "r", "f"), function("f", build="2")))
     await writer.commit((snapshot.function("1", "r", "f"), None))

@@ -1,5 +1,6 @@
 """From START to the first NEXT: environment, paths, handlers, and what can be wrong with them."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -59,7 +60,9 @@ def test_a_module_of_the_function_wins_over_one_that_the_zygote_has(run: Run, tm
 
 
 def test_a_function_may_have_modules_named_like_the_runtimes(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "bootstrap.py").write_text("import __main__\ndef handler(event, context): return [__name__, sorted(vars(__main__))]\n")
+    (tmp_path / "bootstrap.py").write_text(
+        "import __main__\ndef handler(event, context): return [__name__, sorted(vars(__main__))]\n"
+    )
     host = run("", handler="bootstrap.handler")
     host.expect(NEXT)
     name, main = host.invoke().json
@@ -143,7 +146,9 @@ def test_a_wrapper_script_starts_the_runtime(run: Run, tmp_path: Path) -> None:
     assert host.log() == ["x\n"]
 
 
-@pytest.mark.parametrize(("mode", "status", "said"), [(None, 127, "No such file or directory"), (0o644, 126, "Permission denied")])
+@pytest.mark.parametrize(
+    ("mode", "status", "said"), [(None, 127, "No such file or directory"), (0o644, 126, "Permission denied")]
+)
 def test_a_wrapper_script_that_can_not_be_executed(run: Run, tmp_path: Path, mode: int | None, status: int, said: str) -> None:
     wrapper = tmp_path / "wrapper"
     if mode is not None:
@@ -162,7 +167,8 @@ def test_snapstart_hooks_can_be_registered(run: Run) -> None:
         "register_after_restore(print, 'restored', end='')\n"
         "def handler(event, context):\n"
         "    import snapshot_restore_py as s\n"
-        "    return [s.get_before_snapshot() == [(before, (), {})], s.get_after_restore() == [(print, ('restored',), {'end': ''})]]\n"
+        "    after = [(print, ('restored',), {'end': ''})]\n"
+        "    return [s.get_before_snapshot() == [(before, (), {})], s.get_after_restore() == after]\n"
     )
     host.expect(NEXT)
     assert host.invoke().json == [True, True]
@@ -192,3 +198,30 @@ def test_children_of_one_zygote_draw_different_numbers(run: Run) -> None:
     first.expect(NEXT)
     second.expect(NEXT)
     assert first.invoke().json != second.invoke().json
+
+
+def test_variables_that_are_read_when_a_process_starts(run: Run) -> None:
+    code = "def handler(event, context): return [hash('a') == int(event), exit is not None]"
+    first = run("def handler(event, context): return str(hash('a'))", environment={"PYTHONHASHSEED": "7"})
+    first.expect(NEXT)
+    second = run(code, environment={"PYTHONHASHSEED": "7"})
+    second.expect(NEXT)
+    assert second.invoke(first.invoke().json).json == [True, True]
+
+
+def test_shared_libraries_of_the_function_are_found(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "libown.so.1").symlink_to(find_library_file())
+    host = run(
+        "import ctypes, os\n"
+        "def handler(event, context): return [ctypes.CDLL('libown.so.1') is not None, os.environ.get('LD_LIBRARY_PATH')]\n",
+        environment={"LD_LIBRARY_PATH": f"/lib64:/nowhere:{tmp_path}/lib"},
+    )
+    host.expect(NEXT)
+    assert host.invoke().json == [True, f"/lib64:/nowhere:{tmp_path}/lib"]
+
+
+def find_library_file() -> str:
+    """Some shared library that this very process has open."""
+    maps = Path("/proc/self/maps").read_text()
+    return next(line.split()[-1] for line in maps.splitlines() if re.search(r"/libc[.-][^/]*$", line))

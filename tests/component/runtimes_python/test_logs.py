@@ -23,7 +23,9 @@ def after(run: Run, body: str, environment: dict[str, str] | None = None, top: s
 
 
 def test_print_and_logging_keep_their_order(run: Run) -> None:
-    host = after(run, "print('a')\nlogging.warning('b')\nprint('c', file=sys.stderr)\nprint('d\\n\\ne', end='')\nlogging.error('f')")
+    host = after(
+        run, "print('a')\nlogging.warning('b')\nprint('c', file=sys.stderr)\nprint('d\\n\\ne', end='')\nlogging.error('f')"
+    )
     assert [text.rpartition("\t")[2] for text in host.log()] == ["a\n", "b\n", "c\n", "d\n", "\n", "f\n", "e"]
 
 
@@ -74,7 +76,7 @@ def test_json_records_of_exceptions(run: Run) -> None:
     assert event.type == JSON + ERROR
     assert event.json["errorType"] == "ZeroDivisionError"
     assert event.json["errorMessage"] == "division by zero"
-    assert event.json["stackTrace"][0].endswith("in handler\n    try: 1/0\n")
+    assert "in handler\n    try: 1/0\n" in event.json["stackTrace"][0]
     assert re.fullmatch(r".*/m\.py:handler:\d+", event.json["location"])
 
 
@@ -93,7 +95,8 @@ def test_print_stays_text_in_json_format(run: Run) -> None:
 
 def test_a_functions_own_formatter(run: Run) -> None:
     host = after(
-        run, "logging.getLogger().handlers[0].setFormatter(logging.Formatter('%(aws_request_id)s|%(message)s'))\nlogging.error('x')"
+        run,
+        "logging.getLogger().handlers[0].setFormatter(logging.Formatter('%(aws_request_id)s|%(message)s'))\nlogging.error('x')",
     )
     assert host.log() == ["r-1|x"]
 
@@ -114,7 +117,8 @@ def test_the_standard_streams_look_like_files(run: Run) -> None:
         "    sys.stdout.buffer.write(b'bytes\\xff\\n')\n"
         "    sys.stdout.writelines(['l1\\n', 'l2\\n'])\n"
         "    sys.stdout.flush()\n"
-        "    return [[s.fileno(), s.isatty(), s.writable(), s.readable(), s.encoding, s.name] for s in (sys.stdout, sys.stderr)]\n"
+        "    shown = lambda s: [s.fileno(), s.isatty(), s.writable(), s.readable(), s.encoding, s.name]\n"
+        "    return [shown(sys.stdout), shown(sys.stderr)]\n"
     )
     host.expect(NEXT)
     assert host.invoke().json == [
@@ -151,7 +155,9 @@ def test_nothing_is_lost_when_the_log_is_read_slowly(run: Run) -> None:
 def test_threads_do_not_mix_their_records(run: Run) -> None:
     host = after(
         run,
-        "threads = [threading.Thread(target=lambda n=n: [logging.error('%s', str(n) * 5000) for _ in range(50)]) for n in range(4)]\n"
+        "def log(n):\n"
+        "    for _ in range(50): logging.error('%s', str(n) * 5000)\n"
+        "threads = [threading.Thread(target=log, args=[n]) for n in range(4)]\n"
         "for thread in threads: thread.start()\n"
         "for thread in threads: thread.join()",
         top="import threading",

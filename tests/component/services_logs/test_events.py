@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from lambdad.logs.api import LogEvent, StreamName
+from lambdad.services.logs import events as events_module
 
 from .api import ACCOUNT, REGION, Api
 
@@ -211,9 +212,9 @@ async def test_filtering_by_pattern_stream_and_time(g: Api) -> None:
     )
 
 
-async def test_a_long_search_answers_in_steps(g: Api) -> None:
-    for _ in range(6):
-        g.logs.write(StreamName(ACCOUNT, REGION, "g", "s"), [LogEvent(g.now.ms, "no")] * 10_000)
+async def test_a_long_search_answers_in_steps(g: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events_module, "SCAN", 1_000)
+    g.logs.write(StreamName(ACCOUNT, REGION, "g", "s"), [LogEvent(g.now.ms, "no")] * 2_100)
     g.logs.write(StreamName(ACCOUNT, REGION, "g", "s"), [LogEvent(g.now.ms, "yes")])
     answer = await g.call("FilterLogEvents", logGroupName="g", filterPattern="yes")
     assert answer["events"] == []

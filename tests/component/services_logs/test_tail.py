@@ -119,3 +119,12 @@ async def test_refused(g: Api) -> None:
     assert await code(f"{ARN}g", logEventFilterPattern="{") == "InvalidParameterException"
     assert await code(f"{ARN}g", logStreamNames=["a"], logStreamNamePrefixes=["b"]) == "InvalidParameterException"
     assert await code(f"{ARN}g", f"{ARN}h", logStreamNames=["a"]) == "InvalidParameterException"
+
+
+async def test_sessions_end_when_lambdad_stops(g: Api) -> None:
+    stream = await tail(g, "g")
+    await anext(stream)
+    asyncio.get_running_loop().call_later(0.5, g.service.stop)
+    before = asyncio.get_running_loop().time()
+    assert [event async for event in stream] == []
+    assert asyncio.get_running_loop().time() == pytest.approx(before + 0.5)

@@ -44,8 +44,8 @@ async def check(directory: Path, acknowledged: list[tuple[int, str, str]]) -> No
             writer, number = text.split("/")
             log = await substrate.timeline.read([f"log/{writer}"], start_ms=int(number), end_ms=int(number) + 1, limit=9)
             assert [record.payload for record in log] == [blob, blob]
-        for writer in range(4):
-            log = await substrate.timeline.read([f"log/{writer:02}"], limit=100_000)
+        for each in range(4):
+            log = await substrate.timeline.read([f"log/{each:02}"], limit=100_000)
             assert len(log) % 2 == 0, "each append is whole"
         last = max(entry.revision for entry in left.values())
         assert await substrate.key_values.commit([]) == last

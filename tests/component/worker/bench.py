@@ -52,7 +52,7 @@ class OneArtifact:
 
 
 class Bench:
-    def __init__(self, script: Script, *, http: bool = False) -> None:
+    def __init__(self, script: Script, *, http: bool = False, epoch: float = EPOCH) -> None:
         self.sandboxes = ScriptedSandboxes(
             script,
             runtimes=(Interpreter("python3.12", None, "3.12.1"), Interpreter("provided.al2023", None, "")),
@@ -66,7 +66,8 @@ class Bench:
             self.sandboxes,
             OneArtifact(),
             self.written,
-            wall=lambda: EPOCH + loop.time() - started,
+            wall=lambda: epoch + loop.time() - started,
+            monotonic=loop.time,
             new_id=lambda: f"{next(ids):032x}",
             credentials=lambda _: {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key", "AWS_SESSION_TOKEN": "token"},
         )

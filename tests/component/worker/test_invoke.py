@@ -1,6 +1,7 @@
 """Invocations through a whole worker, with scripted runtimes, on the virtual clock."""
 
 import asyncio
+import dataclasses
 import json
 
 import pytest
@@ -119,7 +120,7 @@ async def test_a_timeout_resets_the_environment_and_keeps_tmp(clock: VirtualCloc
             inside.print("working\n")
             await inside.forever()
         inside.respond(event, inside.sandbox.files["kept"])
-        await inside.forever()
+        await inside.next()
 
     async with Bench(script) as bench:
         environment = await bench.worker.start(version(timeout=3), "on-demand")
@@ -381,3 +382,106 @@ async def test_json_logs() -> None:
         await environment.invoke(invocation("r1", want_log=True))
         kinds = [json.loads(line)["type"] for line in bench.lines()]
         assert kinds == ["platform.initStart", "platform.start", "platform.report"]
+
+
+async def test_a_restart_that_takes_for_ever_fails_the_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def script(inside: ScriptedRuntime) -> None:
+        await inside.start()
+        inside.exit(1)
+
+    async def slow() -> None:
+        async with asyncio.timeout(1):
+            await asyncio.sleep(5)
+
+    async with Bench(script) as bench:
+        environment = await bench.worker.start(version(), "on-demand")
+        await environment.ready()
+        monkeypatch.setattr(bench.sandbox, "restart", slow)
+        with pytest.raises(SandboxFailure, match="could not be restarted"):
+            await environment.invoke(invocation("r1"))
+        assert not environment.alive
+
+
+async def test_a_timeout_while_the_runtime_restarts_leaves_nothing_behind(
+    clock: VirtualClockLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Bench(echo) as bench:
+        environment = await bench.worker.start(version(timeout=3), "on-demand")
+        await environment.ready()
+        sandbox = bench.sandbox
+        restart = type(sandbox).restart
+
+        async def slow() -> object:
+            await asyncio.sleep(4)
+            return await restart(sandbox)
+
+        monkeypatch.setattr(sandbox, "restart", slow)
+        sandbox.kill()
+        await clock.advance(0.1)
+        assert (await environment.invoke(invocation("r1"))).error_type == "Sandbox.Timedout"
+        assert (await environment.invoke(invocation("r2"))).error_type == "Sandbox.Timedout", "two restarts in a row"
+        monkeypatch.undo()
+        assert (await environment.invoke(invocation("r3", b"3"))).payload == b"3"
+
+
+async def test_an_effect_that_fails_does_not_lose_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def script(inside: ScriptedRuntime) -> None:
+        await inside.start()
+        await inside.next()
+        await inside.forever()
+
+    def broken() -> None:
+        raise OSError("no such cgroup")
+
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
+    async with Bench(script) as bench:
+        environment = await bench.worker.start(version(), "on-demand")
+        await environment.ready()
+        monkeypatch.setattr(bench.sandbox, "kill", broken)
+        monkeypatch.setattr(bench.sandbox, "max_memory_used", broken)
+        outcome = await environment.invoke(invocation("r1"))
+        assert outcome.error_type == "Sandbox.Timedout"
+        assert [str(error) for error in reported] == ["no such cgroup"]
+        monkeypatch.undo()
+
+
+async def test_a_giant_trace_header_is_left_out() -> None:
+    async def script(inside: ScriptedRuntime) -> None:
+        await inside.start()
+        while True:
+            event = await inside.next()
+            inside.respond(event, json.dumps(json.loads(event.head)["trace"]).encode())
+
+    async with Bench(script) as bench:
+        environment = await bench.worker.start(version(), "on-demand")
+        giant = dataclasses.replace(invocation("r1"), trace_id="x" * 100_000)
+        assert (await environment.invoke(giant)).payload == b'""'
+
+
+async def test_a_worker_that_can_not_get_a_sandbox_promises_nothing() -> None:
+    async with Bench(echo) as bench:
+        bench.sandboxes.take_failures.append(SandboxFailure("full"))
+        with pytest.raises(SandboxFailure, match="full"):
+            await bench.worker.start(version(), "on-demand")
+        assert bench.worker.promised_mb == 0
+        await bench.worker.start(version(memory_size=512), "on-demand")
+        assert bench.worker.promised_mb == 512
+        limits = bench.sandbox.limits
+        assert limits is not None and (limits.memory_mb, limits.ephemeral_mb) == (512, 512)
+        assert limits.cores == pytest.approx(512 / 1769)
+        await bench.worker.close()
+        with pytest.raises(SandboxFailure):
+            await bench.worker.start(version(), "on-demand")
+
+
+async def test_provisioned_environments_have_more_time_for_init(clock: VirtualClockLoop) -> None:
+    async def script(inside: ScriptedRuntime) -> None:
+        await inside.start()
+        await asyncio.sleep(60)
+        await inside.next()
+
+    async with Bench(script) as bench:
+        environment = await bench.worker.start(version(), "provisioned-concurrency")
+        assert await environment.ready() is True
+        assert "INIT_REPORT Init Duration: 60000.00 ms" in bench.lines()

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 
 from lambdad.testing.clock import VirtualClockLoop
@@ -214,14 +215,15 @@ async def test_hostile_bytes_close_the_connection_only() -> None:
             (b"\x00\x01\x02\r\n\r\n", b"400"),
             (b"GET / HTTP/3.0\r\n\r\n", b"505"),
             (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", b"400"),
-            (b"GET / HTTP/1.1\r\n" + b"A: " + b"x" * 70_000, b"431"),
+            (b"GET / HTTP/1.1\r\nA: " + b"x" * 65_536, b"431"),
         ):
             async with Client(bench) as client:
                 client.writer.write(nonsense)
                 assert (await client.reader.read()).split()[1] == status
         async with Client(bench) as client:
             client.writer.write(f"GET {NEXT} HTTP/1.1\r\n\r\n".encode() + b"x" * 400_000)
-            assert await client.reader.read() == b""
+            with contextlib.suppress(ConnectionResetError):
+                assert await client.reader.read() == b""
         assert environment.alive
 
 

@@ -125,6 +125,15 @@ async def test_a_published_version_outlives_updates_and_dies_with_the_function(
     assert worker.environments() == []
 
 
+async def test_a_build_that_is_no_longer_current_is_not_kept_warm(
+    manager: LocalWorkerManager, worker: ScriptedWorker, clock: VirtualClockLoop
+) -> None:
+    async with manager.lease(make_version(build="replaced long ago")):
+        pass
+    await clock.advance(1.0)
+    assert worker.environments() == [] and manager.introspect() == []
+
+
 async def test_an_environment_that_died_while_idle_is_replaced(manager: LocalWorkerManager, worker: ScriptedWorker) -> None:
     await hold(manager, 0.0)
     worker.started[0].lose()
@@ -191,9 +200,11 @@ async def test_a_bug_below_fails_the_request_and_is_logged(
 
 async def test_idle_environments_of_others_make_room() -> None:
     worker = ScriptedWorker(capacity_mb=128)
-    manager = LocalWorkerManager(LocalPlacement([worker]), SnapshotRecords())
+    other = make_version("other")
+    records = SnapshotRecords(make_function(latest=VERSION), make_function("other", latest=other))
+    manager = LocalWorkerManager(LocalPlacement([worker]), records)
     assert await hold(manager, 0.0) == "env-1"
-    async with manager.lease(make_version("other")) as environment:
+    async with manager.lease(other) as environment:
         assert environment.id == "env-2"
         assert worker.started[0].ended == "SPINDOWN"
         with pytest.raises(PlatformError, match="No worker has 128 MB"):

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -171,7 +172,7 @@ async def test_a_failing_first_delivery_is_the_watchers_own_error(key_values: Ke
 
 async def test_a_watcher_may_end_another_while_it_is_told(key_values: KeyValue) -> None:
     news: list[str] = []
-    ends = []
+    ends: list[Callable[[], None]] = []
     await key_values.watch("a", lambda key, entry: ends[0]())
     ends.append(await key_values.watch("a", lambda key, entry: news.append(key)))
     await key_values.commit([Change("a", b"1")])

@@ -5,10 +5,11 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
-def zipped(files: dict[str, bytes | str], *, mode: int = 0o644, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+def zipped(files: Mapping[str, bytes | str], *, mode: int = 0o644, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
     """As the standard library makes it; a name with a slash at its end is a directory."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", compression) as archive:

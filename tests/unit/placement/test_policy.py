@@ -18,3 +18,7 @@ def test_a_full_worker_is_passed_over() -> None:
 def test_what_fits_nowhere_is_refused() -> None:
     assert choose([Candidate(1000, 900, 1)], 128) is None
     assert choose([], 128) is None
+
+
+def test_workers_without_a_limit_share_by_number() -> None:
+    assert choose([Candidate(None, 5000, 7), Candidate(None, 9000, 6), Candidate(100_000, 0, 0)], 10_240) == 1

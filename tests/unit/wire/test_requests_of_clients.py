@@ -20,7 +20,7 @@ from tests.unit.wire.shapes import comparable, is_streamed, structures
 MODELS = Models()
 SERVICES = ("lambda", "logs", "sqs", "sns", "s3", "sts", "events", "apigatewayv2")
 SETTINGS = settings(
-    max_examples=2,
+    max_examples=1,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],

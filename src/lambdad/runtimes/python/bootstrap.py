@@ -2,7 +2,7 @@
 
 The launcher imports this module once (the *zygote*) and calls `main` in every forked child. As a program it is what a wrapper
 script (AWS_LAMBDA_EXEC_WRAPPER) executes; it then goes on where the process that executed the wrapper stopped.
-Runs on every Python from 3.9 on, without any package: docs/design/channel.md has the protocol, docs/runtimes.md what a function sees.
+Runs on every Python from 3.9 on. The protocol is in docs/design/channel.md, what a function sees in docs/runtimes.md.
 """
 
 from __future__ import annotations
@@ -33,12 +33,13 @@ def main(channel_fd: int = 3, telemetry_fd: int = 4) -> None:
         os.set_inheritable(descriptor, False)
     channel = Channel(channel_fd)
     try:
-        head, _ = start.receive_start(channel)
+        head = start.receive_start(channel)
     except EOFError:
         os._exit(0)  # a stem that nobody needed
     start.become(head)
-    if head.get("argv"):
-        os._exit(start.execute(head, (channel_fd, telemetry_fd)))
+    argv = start.replacement(head, _FILE)
+    if argv is not None:
+        os._exit(start.execute(argv, head, (channel_fd, telemetry_fd)))
     start.leave_zygote(_FILE)
     start.add_site_builtins()
     runtime = loop.Runtime(channel, Telemetry(telemetry_fd))

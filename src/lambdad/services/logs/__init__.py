@@ -1,5 +1,6 @@
 """CloudWatch Logs, as far as functions and their users need it: groups, streams, events, filters, live tails, retention.
 
-Owns: the API's operations (`service`), tokens of pagination (`tokens`), live tails (`tail`). What is stored is `lambdad.logs`.
+Owns: the API's operations (`service`: `groups`, `streams`, `events`), names and ARNs (`names`), tokens of pagination
+(`tokens`), live tails (`tail`). What is stored is `lambdad.logs`.
 Refuses: Insights queries, subscriptions, metric filters (answered as not implemented).
 """

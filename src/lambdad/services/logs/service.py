@@ -15,6 +15,7 @@ class LogsService:
 
     def __init__(self, store: LogStore, now: Callable[[], float], new_id: Callable[[], str]) -> None:
         groups, streams, events = Groups(store, now), Streams(store, now), Events(store, now)
+        self._tail = LiveTail(store, now, new_id)
         self._operations: Mapping[str, Handler] = {
             "CreateLogGroup": groups.create,
             "DeleteLogGroup": groups.delete,
@@ -35,11 +36,15 @@ class LogsService:
             "PutLogEvents": events.put,
             "GetLogEvents": events.get,
             "FilterLogEvents": events.filter,
-            "StartLiveTail": LiveTail(store, now, new_id).start,
+            "StartLiveTail": self._tail.start,
         }
 
     def __repr__(self) -> str:
         return f"<LogsService {len(self._operations)} operations>"
+
+    def stop(self) -> None:
+        """End the live tails; to be called before the edge waits for its requests."""
+        self._tail.stop()
 
     @property
     def name(self) -> str:

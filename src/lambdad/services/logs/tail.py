@@ -1,11 +1,11 @@
 """StartLiveTail: a session that streams new events, one update each second.
 
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_StartLiveTail.html. Clients prepend `stream-` (older
-ones `streaming-`) to the endpoint's host name; for an endpoint on loopback that has to be switched off, in boto3 with
-`Config(inject_host_prefix=False)`, see docs/logs.md.
+ones `streaming-`) to the endpoint's host name; for an endpoint on loopback that has to be switched off, see docs/logs.md.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,6 +40,11 @@ class LiveTail:
         self._store = store
         self._now = now
         self._new_id = new_id
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """End every session, present and future: nobody waits three hours for a lambdad that is stopping."""
+        self._stopping.set()
 
     async def start(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         identifiers = params["logGroupIdentifiers"]
@@ -82,7 +87,10 @@ class LiveTail:
             loop = asyncio.get_running_loop()
             end = loop.time() + SESSION
             while loop.time() < end:
-                await asyncio.sleep(INTERVAL)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), INTERVAL)
+                if self._stopping.is_set():
+                    return
                 heard = list(waiting)
                 waiting.clear()
                 yield {"sessionUpdate": update([one for one in heard if pattern.matches(one.event.message)])}

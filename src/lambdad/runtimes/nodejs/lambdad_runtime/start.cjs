@@ -12,9 +12,25 @@ const { writeAll } = require('./telemetry.cjs')
 const CONTINUED = '_LAMBDAD_START'
 // Node.js reads these only when it starts, which it has done before START tells them.
 const READ_AT_START = [
-  'NODE_COMPILE_CACHE', 'NODE_DEBUG', 'NODE_EXTRA_CA_CERTS', 'NODE_ICU_DATA', 'NODE_NO_WARNINGS', 'NODE_OPTIONS',
+  'GLIBC_TUNABLES', 'LD_PRELOAD', 'MALLOC_ARENA_MAX', 'NODE_COMPILE_CACHE', 'NODE_DEBUG', 'NODE_EXTRA_CA_CERTS', 'NODE_ICU_DATA', 'NODE_NO_WARNINGS', 'NODE_OPTIONS',
   'NODE_PENDING_DEPRECATION', 'NODE_USE_ENV_PROXY', 'NODE_USE_SYSTEM_CA', 'NODE_V8_COVERAGE', 'UV_THREADPOOL_SIZE'
 ]
+
+const LIBRARY = /^lib.*\.so(\.[0-9.]+)?$/
+const SYSTEM_LIBRARIES = ['/var/lang/lib', '/lib64', '/usr/lib64', '/var/runtime', '/var/runtime/lib']
+
+/** Whether code or layers bring shared libraries. The loader remembers where it once found no directory. */
+function hasLibraries (searchPath) {
+  return searchPath.split(':').some((directory) => {
+    if (directory === '' || SYSTEM_LIBRARIES.includes(directory)) return false
+    try {
+      return fs.readdirSync(directory).some((name) => LIBRARY.test(name))
+    } catch (error) {
+      if (error.code === undefined) throw error
+      return false // not there, no directory, or not readable: the loader passes over it as well
+    }
+  })
+}
 
 /** The head of a START that another process has read for this one, or undefined. */
 function continued () {
@@ -29,12 +45,14 @@ function replacement (head, entry) {
   if (head.argv !== undefined && head.argv.length > 0) return head.argv
   if (head.environment === undefined) return undefined
   const special = READ_AT_START.filter((name) => (head.environment[name] ?? '') !== (process.env[name] ?? ''))
+  const libraries = hasLibraries(head.environment.LD_LIBRARY_PATH ?? '')
+  if (special.length === 0 && !libraries) return undefined
   // The one option that many functions have needs no second process.
-  if (special.length === 1 && head.environment.NODE_OPTIONS?.trim() === '--enable-source-maps') {
+  if (special.length === 1 && !libraries && head.environment.NODE_OPTIONS?.trim() === '--enable-source-maps') {
     process.setSourceMapsEnabled(true)
     return undefined
   }
-  return special.length > 0 ? [process.execPath, ...process.execArgv, entry] : undefined
+  return [process.execPath, ...process.execArgv, entry]
 }
 
 /** Run `argv` with the channel as its fds 3 and 4, and end as it ends. (Node.js 20 can't replace its own process.) */

@@ -36,7 +36,7 @@ class CognitoIdentity(_Described):
 class Client(_Described):
     """The client application, by its own account."""
 
-    __slots__ = ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name")
+    __slots__ = ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name")  # noqa: RUF023 (AWS's order)
 
     def __init__(self, values: dict) -> None:
         for name in self.__slots__:
@@ -46,7 +46,7 @@ class Client(_Described):
 class ClientContext(_Described):
     """What the caller gave as ClientContext."""
 
-    __slots__ = ("custom", "env", "client")
+    __slots__ = ("custom", "env", "client")  # noqa: RUF023 (AWS's order)
 
     def __init__(self, values: dict) -> None:
         self.custom = values.get("custom")

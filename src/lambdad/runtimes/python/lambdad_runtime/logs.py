@@ -14,10 +14,8 @@ from lambdad_runtime import faults, payloads
 from lambdad_runtime.telemetry import JSON, TEXT, Telemetry, frame_type
 
 _TEXT_FORMAT = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n"
-_STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {
-    "taskName", "aws_request_id", "tenant_id",
-}  # fmt: skip
-"""Attributes of every record; all others are the function's `extra`."""
+_STANDARD = (frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"aws_request_id", "tenant_id"}) - {"taskName"}
+"""Attributes of every record; all others are the function's `extra`. The name of a task counts as one, as on AWS."""
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from types import TracebackType
 
 from lambdad_runtime import faults, handler, logs, payloads, start
 from lambdad_runtime.channel import INVOKE, Channel
@@ -106,7 +105,8 @@ def exit_status(error: BaseException) -> int:
             return error.code & 0xFF
         print(error.code, file=sys.stderr)
         return 1
-    tb: TracebackType | None = faults.without_runtime(error.__traceback__)
-    sys.excepthook(type(error), error, tb)
+    # The first frame is the bootstrap's own.
+    tb = faults.without_runtime(error.__traceback__.tb_next if error.__traceback__ else None)
+    sys.excepthook(type(error), error.with_traceback(tb), tb)
     # 130 is what a shell reports for a process that an interrupt ended.
     return 130 if isinstance(error, KeyboardInterrupt) else 1

@@ -7,6 +7,7 @@ import importlib
 import json
 import logging
 import os
+import re
 import sys
 import time
 from types import ModuleType
@@ -18,13 +19,23 @@ CONTINUED = "_LAMBDAD_START"
 """Variable that hands START's head, as JSON, over to a runtime behind a wrapper script, who can't read START again."""
 
 _PRELOAD = (
-    "argparse", "ast", "base64", "bisect", "calendar", "concurrent.futures", "contextlib", "copy", "csv", "dataclasses", "datetime",
-    "decimal", "email.message", "email.parser", "fnmatch", "gzip", "hashlib", "hmac", "html", "http.client", "inspect", "ipaddress",
-    "logging.config", "math", "mimetypes", "numbers", "pathlib", "pickle", "platform", "queue", "random", "re", "secrets",
-    "shutil", "socket", "ssl", "string", "struct", "subprocess", "tempfile", "threading", "typing", "unicodedata", "urllib.request",
-    "uuid", "weakref", "xml.etree.ElementTree", "zipfile", "zlib",
+    "argparse", "ast", "base64", "bisect", "calendar", "concurrent.futures", "concurrent.futures.thread",
+    "contextlib", "copy", "csv", "dataclasses", "datetime", "decimal", "email.message", "email.parser", "fnmatch",
+    "gzip", "hashlib", "hmac", "html", "http.client", "inspect", "ipaddress", "logging.config", "math", "mimetypes",
+    "numbers", "pathlib", "pickle", "platform", "queue", "random", "re", "secrets", "shutil", "socket", "ssl",
+    "string", "struct", "subprocess", "tempfile", "threading", "typing", "unicodedata", "urllib.request", "uuid",
+    "weakref", "xml.etree.ElementTree", "zipfile", "zlib",
 )  # fmt: skip
 """Standard modules that functions and AWS's SDK for Python often import: 100 ms of a cold start, paid once in the zygote."""
+
+
+_READ_AT_START = (
+    "GLIBC_TUNABLES", "LD_PRELOAD", "MALLOC_ARENA_MAX", "PYTHONDEVMODE", "PYTHONFAULTHANDLER", "PYTHONHASHSEED",
+    "PYTHONINTMAXSTRDIGITS", "PYTHONMALLOC", "PYTHONNODEBUGRANGES", "PYTHONOPTIMIZE", "PYTHONTRACEMALLOC", "PYTHONWARNINGS",
+)  # fmt: skip
+"""Variables that the interpreter or the loader reads only when a process starts, which the zygote has done before START."""
+_LIBRARY = re.compile(r"lib.*\.so(\.[0-9.]+)?$")
+_SYSTEM_LIBRARIES = ("/var/lang/lib", "/lib64", "/usr/lib64", "/var/runtime", "/var/runtime/lib")
 
 
 def preload() -> frozenset:
@@ -39,15 +50,47 @@ def preload() -> frozenset:
     return frozenset([name for name in set(sys.modules) - before if "." not in name])
 
 
-def receive_start(channel: Channel) -> tuple[dict, bool]:
-    """START's head, and whether this process goes on behind a wrapper. Raises EOFError, or ValueError for another frame."""
+def receive_start(channel: Channel) -> dict:
+    """START's head, or what is left of it for a process that another one has executed.
+
+    Raises EOFError, or ValueError for another frame.
+    """
     continued = os.environ.pop(CONTINUED, None)
     if continued is not None:
-        return json.loads(continued), True
+        return json.loads(continued)
     kind, head, _ = channel.receive()
     if kind != START:
         raise ValueError("expected START, got a frame of kind %d" % kind)
-    return head, False
+    return head
+
+
+def replacement(head: dict, bootstrap: str) -> list[str] | None:
+    """What has to be executed in place of this process, if anything: a wrapper script, or a Python of the function's own.
+
+    That is slower than a fork, so it is for functions that need it: with variables that are read when a process starts, or
+    with shared libraries in their code or layers, since the loader remembers where it once found no directory.
+    """
+    if head.get("argv"):
+        return head["argv"]
+    environment = head.get("environment")
+    if environment is None:
+        return None
+    directories = environment.get("LD_LIBRARY_PATH", "").split(":")
+    if any(environment.get(name) for name in _READ_AT_START) or _has_libraries(directories):
+        return [sys.executable, "-S", bootstrap]
+    return None
+
+
+def _has_libraries(directories: list[str]) -> bool:
+    for directory in directories:
+        if directory and directory not in _SYSTEM_LIBRARIES:
+            try:
+                names = os.listdir(directory)
+            except OSError:
+                continue  # not there, no directory, or not readable: the loader passes over it as well
+            if any(_LIBRARY.match(name) for name in names):
+                return True
+    return False
 
 
 def become(head: dict) -> None:
@@ -74,9 +117,8 @@ def task_root() -> str:
     return os.environ.get("LAMBDA_TASK_ROOT") or "/var/task"
 
 
-def execute(head: dict, descriptors: tuple[int, int]) -> int:
-    """Replace this process by START's `argv`, with the channel kept open. Returns the exit status if that fails."""
-    argv = head["argv"]
+def execute(argv: list[str], head: dict, descriptors: tuple[int, int]) -> int:
+    """Replace this process by `argv`, with the channel kept open. Returns the exit status if that fails."""
     rest = {key: value for key, value in head.items() if key not in ("argv", "environment")}
     environment = dict(os.environ)
     environment[CONTINUED] = json.dumps(rest)

@@ -1,0 +1,251 @@
+"""A node: every role in one process, on the embedded substrate.
+
+Start, in the order of the stack from the floor up: 1. the data directory is locked and opened · 2. the host is looked at and
+sandboxes are opened · 3. records, packages and logs are read · 4. worker, placement, worker manager, counter, frontend · 5.
+control takes up what was left unfinished · 6. the edge listens. Then, and only then, the node is ready.
+
+Stop, the other way round: 1. the edge accepts no more and finishes what runs, within the grace period · 2. the frontend's
+asynchronous invocations · 3. control · 4. environments, then sandboxes and launchers · 5. logs are written out · 6. the
+data directory is closed. What fails on the way does not keep the rest from closing.
+"""
+
+import asyncio
+import os
+import secrets
+import sys
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lambdad import __version__
+from lambdad.artifacts.service import PackageStore
+from lambdad.assembly.endpoints import PORT, FunctionEndpoints
+from lambdad.assembly.settings import Settings
+from lambdad.control.api import AccountLimits
+from lambdad.control.service import LambdaControl
+from lambdad.counter.service import LocalCounter
+from lambdad.domain.errors import PlatformError
+from lambdad.domain.functions import Version
+from lambdad.domain.runtimes import RUNTIMES
+from lambdad.edge.authenticate import AnyCredentials
+from lambdad.edge.downloads import CodeLinks
+from lambdad.edge.hosts import Hosts
+from lambdad.edge.server import Server
+from lambdad.edge.service import Edge
+from lambdad.frontend.retries import Delays
+from lambdad.frontend.service import LocalFrontend
+from lambdad.logs.service import Logs
+from lambdad.placement.service import LocalPlacement
+from lambdad.records.service import Snapshot
+from lambdad.records.write import Writer
+from lambdad.sandbox import host as host_facts
+from lambdad.sandbox.service import NamespaceSandboxes, ProcessSandboxes
+from lambdad.sandbox.service import Settings as SandboxSettings
+from lambdad.services.logs.service import LogsService
+from lambdad.substrate.local import LocalSubstrate
+from lambdad.worker.service import LocalWorker
+from lambdad.worker_manager.service import LocalWorkerManager
+
+
+class CannotStart(PlatformError):
+    """lambdad can't start here; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a node says when it serves."""
+
+    url: str
+    isolation: str
+    runtimes: Sequence[str]
+
+
+def uuid_text() -> str:
+    return str(uuid.uuid4())
+
+
+def credentials_of(version: Version) -> Mapping[str, str]:
+    """Temporary credentials in the shape of AWS's. They open nothing: the socket says who calls, until IAM exists."""
+    return {
+        "AWS_ACCESS_KEY_ID": "ASIA" + secrets.token_hex(8).upper(),
+        "AWS_SECRET_ACCESS_KEY": secrets.token_urlsafe(30),
+        "AWS_SESSION_TOKEN": secrets.token_urlsafe(120),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Floor:
+    """What stands before anything can be served."""
+
+    substrate: LocalSubstrate
+    sandboxes: NamespaceSandboxes | ProcessSandboxes
+    records: Snapshot
+    artifacts: PackageStore
+    logs: Logs
+
+
+@dataclass(frozen=True, slots=True)
+class _DataPlane:
+    worker: LocalWorker
+    manager: LocalWorkerManager
+    frontend: LocalFrontend
+
+
+class Node:
+    """`start`, then `close`."""
+
+    def __init__(self, settings: Settings, *, home: Path | None, path: str) -> None:
+        """`home` and `path`: where interpreters are looked for."""
+        self._settings = settings
+        self._home, self._path = home, path
+        self._stack = AsyncExitStack()
+        self._url = ""
+
+    async def start(self) -> Ready:
+        """Raises a PlatformError with one sentence for the user, or OSError where the address can't be listened on."""
+        try:
+            return await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+    async def _start(self) -> Ready:
+        floor = await self._floor()
+        endpoints = FunctionEndpoints()
+        plane = self._data_plane(floor, endpoints)
+        links = CodeLinks(secrets.token_bytes(32), lambda: self._url, time.time)
+        control = self._control(floor, links)
+        await control.start()
+        self._stack.push_async_callback(control.close)
+        self._stack.push_async_callback(plane.frontend.close)
+        edge = Edge(
+            services=[control, LogsService(floor.logs, time.time, uuid_text)],
+            frontend=plane.frontend,
+            authenticator=AnyCredentials(self._settings.account),
+            artifacts=floor.artifacts,
+            links=links,
+            hosts=Hosts(),
+            health=lambda: {"status": "ready", "version": __version__},
+            state=lambda: {
+                "pools": plane.manager.introspect(),
+                "environments": plane.worker.introspect(),
+                **floor.sandboxes.introspect(),
+            },
+        )
+        endpoints.open(edge)
+        server = Server(edge)
+        host, port = await server.listen(self._settings.host, self._settings.port)
+        self._stack.push_async_callback(server.close, self._settings.grace)
+        self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return Ready(self._url, floor.sandboxes.level, [each.identifier for each in floor.sandboxes.runtimes()])
+
+    async def _floor(self) -> "_Floor":
+        settings, close = self._settings, self._stack.push_async_callback
+        substrate = LocalSubstrate(settings.data_dir)
+        await substrate.start()
+        close(substrate.close)
+        sandboxes = await self._sandboxes()
+        close(sandboxes.close)
+        records = Snapshot(substrate.key_values)
+        await records.start()
+        executor = ThreadPoolExecutor(2, thread_name_prefix="packages")
+        self._stack.callback(executor.shutdown, cancel_futures=True)
+        pythons = [each for each in sandboxes.runtimes() if each.executable and RUNTIMES[each.identifier].family == "python"]
+        artifacts = PackageStore(
+            substrate.blobs,
+            substrate.key_values,
+            settings.data_dir / "cache",
+            executor,
+            interpreters={each.identifier: each.executable for each in pythons if each.executable},
+            boot=boot_id(),
+        )
+        await artifacts.start()
+        logs = Logs(substrate.key_values, substrate.timeline, time.time)
+        await logs.start()
+        close(logs.close)
+        return _Floor(substrate, sandboxes, records, artifacts, logs)
+
+    def _data_plane(self, floor: "_Floor", endpoints: FunctionEndpoints) -> "_DataPlane":
+        settings, close = self._settings, self._stack.push_async_callback
+        worker = LocalWorker(
+            floor.sandboxes,
+            floor.artifacts,
+            floor.logs,
+            wall=time.time,
+            new_id=lambda: uuid.uuid4().hex,
+            credentials=credentials_of,
+            capacity_mb=settings.memory or sys.maxsize,
+            serve_endpoint=endpoints.serve,
+        )
+        close(worker.close)
+        placement = LocalPlacement([worker])
+        manager = LocalWorkerManager(placement, floor.records, keep_warm=settings.keep_warm, grace=settings.grace)
+        close(manager.close)
+        counter = LocalCounter(floor.records, settings.concurrency)
+        self._stack.callback(counter.close)
+        delays = Delays((settings.retry_delay, 2 * settings.retry_delay))
+        frontend = LocalFrontend(floor.records, counter, manager, delays=delays, grace=settings.grace)
+        return _DataPlane(worker, manager, frontend)
+
+    def _control(self, floor: "_Floor", links: CodeLinks) -> LambdaControl:
+        return LambdaControl(
+            records=floor.records,
+            writer=Writer(floor.substrate.key_values, floor.records.current),
+            artifacts=floor.artifacts,
+            limits=AccountLimits(concurrency=self._settings.concurrency),
+            available=lambda: [each.identifier for each in floor.sandboxes.runtimes()],
+            architecture=self._host.architecture,
+            location=lambda caller, code: links.location(code, caller),
+            object_store=None,
+            now=time.time,
+            new_id=uuid_text,
+        )
+
+    async def _sandboxes(self) -> NamespaceSandboxes | ProcessSandboxes:
+        settings = self._settings
+        self._host = await asyncio.to_thread(host_facts.inspect, self._home, self._path)
+        level = settings.isolation or self._host.level
+        if level == "namespaces" and self._host.level != "namespaces":
+            raise CannotStart(
+                "This host does not offer the isolation level `namespaces`; `lambdad doctor` says what is missing."
+            )
+        if level == "process" and settings.isolation is None:
+            raise CannotStart(
+                "This host offers no sandbox; `lambdad doctor` says what is missing, and "
+                "`lambdad up --isolation process` runs functions without any isolation."
+            )
+        means = SandboxSettings(
+            scratch=settings.data_dir / "run",
+            ready=settings.stems,
+            endpoint_port=PORT if level == "namespaces" else None,
+        )
+        kind = NamespaceSandboxes if level == "namespaces" else ProcessSandboxes
+        sandboxes = kind(self._host, means, lambda: uuid.uuid4().hex)
+        await sandboxes.open()
+        return sandboxes
+
+
+def boot_id() -> str:
+    """Names the present boot of the host; proc(5)."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except FileNotFoundError:  # not Linux: then no tree of an earlier process is trusted
+        return f"{os.getpid()}-{time.time()}"
+
+
+async def serve(settings: Settings, ready: Callable[[Ready], None], stopped: asyncio.Event, **places: Any) -> None:
+    """A node from start to stop; `stopped` ends it."""
+    node = Node(settings, **places)
+    ready(await node.start())
+    try:
+        await stopped.wait()
+    finally:
+        await node.close()

@@ -1,0 +1,117 @@
+"""`lambdad up`: a node in this terminal."""
+
+import dataclasses
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from lambdad.assembly.settings import Settings, default_data_dir
+from lambdad.cli.failure import Failure
+from lambdad.domain.errors import LambdadError
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_DEFAULTS = {field.name: field.default for field in dataclasses.fields(Settings) if field.default is not dataclasses.MISSING}
+
+
+def _setting(name: str, kind: Any, help: str, *, shown: str | None = None) -> Callable[[Decorated], Decorated]:
+    """An option for one field of Settings; its environment variable is LAMBDAD_ and the field's name."""
+    default = _DEFAULTS.get(name)
+    return click.option(
+        f"--{name.replace('_', '-')}",
+        name,
+        type=kind,
+        default=default,
+        envvar=f"LAMBDAD_{name.upper()}",
+        show_envvar=True,
+        show_default=shown or default is not None,
+        help=help,
+    )
+
+
+@click.command()
+@_setting("host", str, "Address to listen on; loopback only, as signatures are not verified.")
+@_setting("port", click.IntRange(0, 65535), "Port to listen on; 0 takes a free one.")
+@_setting(
+    "data_dir",
+    click.Path(file_okay=False, path_type=Path),
+    "Where functions, code and logs live; one lambdad at a time.",
+    shown="~/.local/share/lambdad",
+)
+@_setting(
+    "isolation",
+    click.Choice(["namespaces", "process"]),
+    "How functions are kept apart. `process` is none at all: for development where the host has no namespaces.",
+    shown="the strongest that the host offers",
+)
+@_setting("account", str, "Account of callers whose access key id is not itself twelve digits.")
+@_setting("concurrency", click.IntRange(0), "Concurrent executions per account and region.")
+@_setting("keep_warm", click.FloatRange(0), "Seconds that an idle environment is kept.")
+@_setting("stems", click.IntRange(0), "Sandboxes kept ready for each runtime in use.")
+@_setting("memory", click.IntRange(1), "MB that environments may be promised together.", shown="no limit")
+@_setting("grace", click.FloatRange(0), "Seconds that running requests get to finish when lambdad stops.")
+@_setting("retry_delay", click.FloatRange(0), "Seconds before the first retry of a failed asynchronous invocation.")
+def up(**options: Any) -> None:
+    """Run lambdad in this terminal until Ctrl-C or SIGTERM.
+
+    When it is ready it prints one line with its address, the isolation it uses and the runtimes it found. Everything it is
+    given is on disk before it answers; stop it and start it again as you like.
+
+    \b
+    Examples:
+      lambdad up
+      lambdad up --port 0 --data-dir ./state
+      LAMBDAD_ISOLATION=process lambdad up
+    """
+    from lambdad.assembly.node import Ready
+    from lambdad.assembly.run import run
+
+    if options["data_dir"] is None:
+        options["data_dir"] = default_data_dir(os.environ)
+    settings = Settings(**options)
+
+    def ready(node: Ready) -> None:
+        click.echo(
+            f"lambdad is ready at {node.url} (isolation: {node.isolation}; runtimes: {', '.join(node.runtimes) or 'none'})"
+        )
+
+    home = os.environ.get("HOME")
+    try:
+        run(settings, ready, home=Path(home) if home else None, path=os.environ.get("PATH", os.defpath))
+    except (LambdadError, OSError, ExceptionGroup) as error:
+        sentence = explain(error, settings)
+        if sentence is None:
+            raise
+        raise Failure(sentence) from error
+
+
+def explain(error: Exception, settings: Settings) -> str | None:
+    """Why lambdad can't start, for the reader of a terminal; None for what only a trace explains."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if isinstance(error, LambdadError):
+        return error.message
+    if not isinstance(error, OSError):
+        return None
+    match error.errno:
+        case errno.EADDRINUSE:
+            return (
+                f"Port {settings.port} of {settings.host} is in use, perhaps by another lambdad; "
+                "stop that, or choose another with --port."
+            )
+        case errno.EADDRNOTAVAIL:
+            return f"{settings.host} is no address of this host; choose another with --host."
+        case errno.EACCES | errno.EPERM if error.filename is None:
+            return f"Not allowed to listen on port {settings.port} of {settings.host}; choose one above 1023 with --port."
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return f"{error.filename} can't be written by this user; choose another directory with --data-dir."
+        case errno.ENOSPC | errno.EDQUOT:
+            return f"No space is left for {error.filename or settings.data_dir}; free some, or choose another --data-dir."
+        case errno.ENOTDIR | errno.EEXIST:
+            return f"{error.filename} is not a directory; choose another with --data-dir."
+        case _:
+            return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")

@@ -74,21 +74,32 @@ class _Sandboxes:
         self._uid_of: dict[str, int] = {}
         self._closed = False
         self._opened = False
+        self.obstacle: str | None = None
+        """After `open`: why limits are not enforced although the host seemed to have what it takes."""
         self._known = {interpreter.identifier: interpreter for interpreter in host.interpreters}
 
     async def open(self) -> None:
         """Clean up after the dead, prepare directories and control groups, start what is to be ready ahead."""
         self._settings.scratch.mkdir(parents=True, exist_ok=True)
         clean(self._settings.scratch)
-        cgroups = Cgroups(self._host.cgroups, self._instance.name) if self._host.cgroups.version else None
-        self._instance.prepare([] if cgroups is None else sorted(set(cgroups.directories.values())))
-        if cgroups is not None:
-            cgroups.prepare()
-        self._cgroups, self._opened = cgroups, True
+        self._cgroups = self._control_groups()
+        self._instance.prepare([] if self._cgroups is None else sorted(set(self._cgroups.directories.values())))
+        self._opened = True
         if not self.limits_memory and sys.platform == "linux":
             self._spawn(self._patrol())
         for runtime in self._settings.start:
             self._refill(self._line(runtime))
+
+    def _control_groups(self) -> Cgroups | None:
+        if not self._host.cgroups.version:
+            return None
+        cgroups = Cgroups(self._host.cgroups, self._instance.name)
+        try:
+            cgroups.prepare()
+        except OSError as error:
+            self.obstacle = f"Control groups cannot be used, so limits are not enforced by the kernel: {error}"
+            return None
+        return cgroups
 
     @property
     def limits_memory(self) -> bool:

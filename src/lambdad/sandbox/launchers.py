@@ -105,6 +105,8 @@ class Launcher:
             self._tell({"op": "specialise", "id": identity, "task": task, "opt": opt, "tmp_mb": tmp_mb})
             async with asyncio.timeout(_LONGEST_WAIT):
                 return await answer
+        except TimeoutError as error:
+            raise SandboxFailure(f"sandbox {identity} was not specialised in time") from error
         finally:
             del self._pending[identity]
 

@@ -232,7 +232,10 @@ class _Sandboxes:
 
     async def _fork(self, launcher: Launcher, interpreter: Interpreter) -> Stem:
         identity = self._ids()
-        group: Group | None = None if self._cgroups is None else self._cgroups.create(identity)
+        try:
+            group: Group | None = None if self._cgroups is None else self._cgroups.create(identity)
+        except OSError as error:
+            raise SandboxFailure(f"sandbox {identity}: its control group cannot be made: {error}") from error
         uid = self._uids.take() if self._host.root and self.level == "namespaces" else None
         if uid is not None:
             self._uid_of[identity] = uid

@@ -164,8 +164,11 @@ class Stem:
         self._started.add_done_callback(_look)
         streams = self._streams = Streams.make()
         self._tell({"op": "restart"}, streams.descriptors())
-        async with asyncio.timeout(_LONGEST_WAIT):
-            await self._started
+        try:
+            async with asyncio.timeout(_LONGEST_WAIT):
+                await self._started
+        except TimeoutError as error:
+            raise SandboxFailure(f"sandbox {self.id} did not restart in time") from error
         return self.process
 
     def max_memory_used(self) -> int:

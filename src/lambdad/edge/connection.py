@@ -126,11 +126,8 @@ class Connection(asyncio.Protocol):
                 self._refuse(_plain(431, "Request header fields too large"))
 
     def _ignore_upgrade(self, rest: bytes) -> None:
-        """`Upgrade: h2c` and the like may be ignored (RFC 9110, 7.8). llhttp skips the body then, so one is refused."""
-        headers = self._headers
-        if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers or self._refusal is not None:
-            if self._refusal is None:
-                self._refuse(_plain(400, "Bad request: an Upgrade with a body is not supported"))
+        """`Upgrade: h2c` and the like may be ignored (RFC 9110, 7.8). llhttp stops there, so a new parser takes the rest."""
+        if self._refusal is not None:
             return
         self._parser = httptools.HttpRequestParser(self)
         if rest:
@@ -169,6 +166,9 @@ class Connection(asyncio.Protocol):
             self._refuse(_plain(505, "HTTP version not supported"))
             return
         problem = self._header_error or ("missing Host header" if version == "1.1" and "host" not in headers else "")
+        length = headers.get("content-length")
+        if parser.should_upgrade() and (length not in (None, "0") or "transfer-encoding" in headers):
+            problem = "an Upgrade with a body is not supported"  # llhttp would take the body for the new protocol.
         target = self._url.decode("latin-1")
         if not target.startswith("/") and method != "OPTIONS":
             target = _origin_form(self._url)
@@ -178,7 +178,6 @@ class Connection(asyncio.Protocol):
         path, _, query = target.partition("?")
         request = self._request = Request(method, path, query, headers)
         self._body_limit = self._application.body_limit(request)
-        length = headers.get("content-length")
         if length is not None and int(length) > self._body_limit:
             self._refuse(self._application.too_large(request, int(length)))
             return

@@ -254,8 +254,7 @@ async def test_a_client_that_hangs_up_does_not_stop_the_handler() -> None:
         client.send(GET % 1)
         await echo.started.wait()
         client.writer.transport.abort()
-        while server.connections:
-            await asyncio.sleep(0)
+        await client.writer.wait_closed()
         echo.hold.set()
         while server.tasks:
             await asyncio.sleep(0)

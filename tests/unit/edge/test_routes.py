@@ -20,7 +20,7 @@ async def nothing(caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
 class Stub:
     def __init__(self, name: str, *operations: str) -> None:
         self.name = name
-        self.operations: Mapping[str, Handler] = {operation: nothing for operation in operations}
+        self.operations: Mapping[str, Handler] = dict.fromkeys(operations, nothing)
 
 
 ROUTES = Routes([Stub("lambda", "ListFunctions"), Stub("logs", "CreateLogGroup")], MODELS)
@@ -49,7 +49,12 @@ def test_services_that_share_a_signing_name() -> None:
         (get("/", x_amz_target="DynamoDB_20120810.ListTables"), "dynamodb", "dynamodb", "ListTables"),
         (Request("POST", "/", "", {}, b"Action=ListTopics"), "sns", "sns", "ListTopics"),
         (get("/bucket"), "s3", "s3", "ListObjects"),
-        (Request("POST", "/service/GraniteServiceVersion20100801/operation/ListMetrics", "", {}), "monitoring", "cloudwatch", "ListMetrics"),
+        (
+            Request("POST", "/service/GraniteServiceVersion20100801/operation/ListMetrics", "", {}),
+            "monitoring",
+            "cloudwatch",
+            "ListMetrics",
+        ),
         (Request("POST", "/", "", {"content-type": "application/x-www-form-urlencoded"}, b"Action=X"), "sns", "sns", "X"),
     ],
 )  # fmt: skip

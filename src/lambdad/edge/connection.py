@@ -269,7 +269,11 @@ class Connection(asyncio.Protocol):
         if transport is None:
             return
         status = response.status
-        head = self._head(response, keep, None if status == 204 or status == 304 else len(body))
+        length = None if status in (204, 304) else str(len(body))
+        if method == "HEAD" and not body and length is not None:
+            # A handler may know how long the body of a GET would be, and not have made it.
+            length = next((value for name, value in response.headers if name == "Content-Length"), length)
+        head = self._head(response, keep, length)
         if method == "HEAD" or status in (204, 304) or not body:
             transport.write(head)
         elif len(body) < _ONE_WRITE:
@@ -277,18 +281,17 @@ class Connection(asyncio.Protocol):
         else:
             transport.writelines((head, body))
 
-    def _head(self, response: Response, keep: bool, length: int | None, chunked: bool = False) -> bytes:
+    def _head(self, response: Response, keep: bool, length: str | None, chunked: bool = False) -> bytes:
         status = response.status
         parts = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n", "Date: ", self._server.date(), "\r\n"]
         for name, value in response.headers:
             if name == "Content-Length":
-                continue  # Of a HEAD answer below.
+                continue
             if "\r" in value or "\n" in value:
                 value = value.replace("\r", " ").replace("\n", " ")
             parts += (name, ": ", value, "\r\n")
         if length is not None:
-            declared = next((value for name, value in response.headers if name == "Content-Length"), None)
-            parts += ("Content-Length: ", declared if declared is not None and not length else str(length), "\r\n")
+            parts += ("Content-Length: ", length, "\r\n")
         if chunked:
             parts.append("Transfer-Encoding: chunked\r\n")
         parts.append("Connection: keep-alive\r\n\r\n" if keep else "Connection: close\r\n\r\n")

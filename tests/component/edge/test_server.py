@@ -235,6 +235,16 @@ async def test_head_and_http_1_0() -> None:
         assert (await client.rest()).endswith(b"Connection: close\r\n\r\n/old ")
 
 
+async def test_a_handler_may_say_how_long_a_head_would_be() -> None:
+    echo = Echo()
+    echo.answer = lambda request: Response(200, [("Content-Length", "77")], b"")
+    async with served(echo) as (_, connect):
+        client = await connect()
+        client.send(b"HEAD /h HTTP/1.1\r\nHost: localhost\r\n\r\n" + GET % 1)
+        assert (await client.head())[1]["Content-Length"] == "77"
+        assert await client.answer() == (200, b"")
+
+
 async def test_absolute_targets_and_upgrades() -> None:
     async with served(Echo()) as (_, connect):
         client = await connect()

@@ -28,6 +28,8 @@ class Layout:
     """0: no control groups here."""
     directories: Mapping[str, Path]
     """Controller → directory. With version 2 it is the same for all."""
+    top: Path | None = None
+    """Version 2: where the hierarchy (or lambdad's part of it) is mounted."""
 
 
 def parse_layout(own: str, mounts: str) -> Layout:
@@ -39,12 +41,13 @@ def parse_layout(own: str, mounts: str) -> Layout:
             paths[name] = path
     first: dict[str, Path] = {}
     unified: Path | None = None
+    top: Path | None = None
     for line in mounts.splitlines():
         left, _dash, right = line.partition(" - ")
         fields, kind = left.split(" "), right.split(" ")
         root, point = fields[3], _unescape(fields[4])
         if kind[0] == "cgroup2":
-            unified = _below(point, root, paths.get("", "/"))
+            unified, top = _below(point, root, paths.get("", "/")), Path(point)
         elif kind[0] == "cgroup":
             for name in kind[2].split(","):
                 if name in CONTROLLERS:
@@ -52,7 +55,7 @@ def parse_layout(own: str, mounts: str) -> Layout:
     if first:
         return Layout(1, first)
     if unified is not None:
-        return Layout(2, dict.fromkeys(CONTROLLERS, unified))
+        return Layout(2, dict.fromkeys(CONTROLLERS, unified), top)
     return Layout(0, {})
 
 
@@ -279,6 +282,7 @@ class Cgroups:
 
     def __init__(self, layout: Layout, name: str) -> None:
         self.version = layout.version
+        self._name, self._top = name, layout.top
         self.directories = {controller: base / name for controller, base in layout.directories.items()}
 
     @property
@@ -286,14 +290,24 @@ class Cgroups:
         return "memory" in self.directories
 
     def prepare(self) -> None:
-        """Raises OSError where the groups cannot be made (not delegated, read-only)."""
+        """Raises OSError where the groups cannot be made (not delegated, read-only).
+
+        With version 2, lambdad's own group may be shared with others (a login session's), so that it can have no children
+        with limits; then they are made at the top, which only root may do.
+        """
         if self.version == 2:
             base = next(iter(self.directories.values())).parent
-            _enable(base)
+            try:
+                _enable(base, everybody=base == self._top)
+            except OSError as error:
+                if error.errno != errno.EBUSY or self._top is None or base == self._top:
+                    raise
+                _enable(self._top, everybody=False)
+                self.directories = dict.fromkeys(self.directories, self._top / self._name)
         for directory in set(self.directories.values()):
             directory.mkdir(parents=True, exist_ok=True)
         if self.version == 2:
-            _enable(next(iter(self.directories.values())))
+            _enable(next(iter(self.directories.values())), everybody=False)
 
     def create(self, identity: str) -> Group:
         if self.version == 2:
@@ -305,11 +319,11 @@ class Cgroups:
         return all(gone)
 
 
-def _enable(directory: Path) -> None:
+def _enable(directory: Path, everybody: bool) -> None:
     """Let the children of this group have the controllers.
 
-    A group with processes of its own may not have them for its children (but for the root), so lambdad first moves
-    itself into a leaf where it is the reason.
+    A group with processes of its own may not have them for its children (but for the root), so lambdad moves itself into
+    a leaf where it is the reason, and `everybody` else too: at the top of a container, where all of them are its own.
     """
     wanted = " ".join(f"+{controller}" for controller in CONTROLLERS)
     control = directory / "cgroup.subtree_control"
@@ -322,8 +336,17 @@ def _enable(directory: Path) -> None:
             raise
         leaf = directory / "lambdad-supervisor"
         leaf.mkdir(exist_ok=True)
-        _write(leaf / "cgroup.procs", "0")
+        own = str(os.getpid())
+        for pid in (directory / "cgroup.procs").read_text().split() if everybody else (own,):
+            _move(pid, leaf)
         _write(control, wanted)
+
+
+def _move(pid: str, group: Path) -> None:
+    try:
+        _write(group / "cgroup.procs", pid)
+    except ProcessLookupError:
+        return  # ended meanwhile
 
 
 def remove_tree(directory: Path) -> bool:

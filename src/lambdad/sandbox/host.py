@@ -199,7 +199,7 @@ def _limits(layout: Layout) -> tuple[Layout, tuple[Requirement, ...]]:
         requirements.append(Requirement(names[controller], False, found, _remedy(layout), controller))
     if layout.version == 2 and len(usable) < len(CONTROLLERS):
         usable = {}  # one directory for all: a group of ours has every controller or none
-    return Layout(layout.version if usable else 0, usable), tuple(requirements)
+    return Layout(layout.version if usable else 0, usable, layout.top), tuple(requirements)
 
 
 def _delegated(layout: Layout, directory: Path, controller: str) -> bool:

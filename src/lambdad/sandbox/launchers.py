@@ -85,9 +85,11 @@ class Launcher:
         streams = Streams.make()
         stem = Stem(identity, control, streams, self, group, watches_memory, places, on_end)
         procs = [] if group is None else group.procs
-        self._tell({"op": "stem", "id": identity, "uid": uid}, [theirs.fileno(), *streams.descriptors(), *procs])
-        theirs.close()
         try:
+            try:
+                self._tell({"op": "stem", "id": identity, "uid": uid}, [theirs.fileno(), *streams.descriptors(), *procs])
+            finally:
+                theirs.close()
             await stem.ready()
         except BaseException:
             await stem.destroy()
@@ -103,6 +105,8 @@ class Launcher:
             self._tell({"op": "specialise", "id": identity, "task": task, "opt": opt, "tmp_mb": tmp_mb})
             async with asyncio.timeout(_LONGEST_WAIT):
                 return await answer
+        except TimeoutError as error:
+            raise SandboxFailure(f"sandbox {identity} was not specialised in time") from error
         finally:
             del self._pending[identity]
 

@@ -36,6 +36,8 @@ class Settings:
     """Stems kept ready for every runtime in use."""
     idle: float = 900.0
     """Seconds without a taker after which a runtime is not in use any more: its stems go."""
+    patrol: float = 0.1
+    """Seconds between two looks at the memory of functions, where no control groups limit it."""
     endpoint_port: int | None = None
     """Port inside on which to listen for lambdad's own AWS endpoint."""
     uid_base: int = 720_000
@@ -72,19 +74,32 @@ class _Sandboxes:
         self._uid_of: dict[str, int] = {}
         self._closed = False
         self._opened = False
+        self.obstacle: str | None = None
+        """After `open`: why limits are not enforced although the host seemed to have what it takes."""
         self._known = {interpreter.identifier: interpreter for interpreter in host.interpreters}
 
     async def open(self) -> None:
         """Clean up after the dead, prepare directories and control groups, start what is to be ready ahead."""
         self._settings.scratch.mkdir(parents=True, exist_ok=True)
         clean(self._settings.scratch)
-        cgroups = Cgroups(self._host.cgroups, self._instance.name) if self._host.cgroups.version else None
-        self._instance.prepare([] if cgroups is None else sorted(set(cgroups.directories.values())))
-        if cgroups is not None:
-            cgroups.prepare()
-        self._cgroups, self._opened = cgroups, True
+        self._cgroups = self._control_groups()
+        self._instance.prepare([] if self._cgroups is None else sorted(set(self._cgroups.directories.values())))
+        self._opened = True
+        if not self.limits_memory and sys.platform == "linux":
+            self._spawn(self._patrol())
         for runtime in self._settings.start:
             self._refill(self._line(runtime))
+
+    def _control_groups(self) -> Cgroups | None:
+        if not self._host.cgroups.version:
+            return None
+        cgroups = Cgroups(self._host.cgroups, self._instance.name)
+        try:
+            cgroups.prepare()
+        except OSError as error:
+            self.obstacle = f"Control groups cannot be used, so limits are not enforced by the kernel: {error}"
+            return None
+        return cgroups
 
     @property
     def limits_memory(self) -> bool:
@@ -136,6 +151,12 @@ class _Sandboxes:
             if self._cgroups is not None:
                 self._cgroups.remove()
             self._instance.remove()
+
+    async def _patrol(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.patrol)
+            for stem in tuple(self._stems):
+                stem.patrol()
 
     def _line(self, runtime: str) -> _Line:
         if self._closed or not self._opened:
@@ -202,15 +223,25 @@ class _Sandboxes:
 
     async def _make(self, line: _Line) -> Stem:
         launcher = await self._launcher(line)
+        try:
+            return await self._fork(launcher, line.interpreter)
+        except SandboxFailure:
+            if not launcher.lost:
+                raise
+        return await self._fork(await self._launcher(line), line.interpreter)  # it had died unnoticed; a new one has not
+
+    async def _fork(self, launcher: Launcher, interpreter: Interpreter) -> Stem:
         identity = self._ids()
-        group: Group | None = None if self._cgroups is None else self._cgroups.create(identity)
+        try:
+            group: Group | None = None if self._cgroups is None else self._cgroups.create(identity)
+        except OSError as error:
+            raise SandboxFailure(f"sandbox {identity}: its control group cannot be made: {error}") from error
         uid = self._uids.take() if self._host.root and self.level == "namespaces" else None
         if uid is not None:
             self._uid_of[identity] = uid
-        places = self._places(identity, line.interpreter)
-        watches = self.limits_memory
+        places = self._places(identity, interpreter)
         try:
-            stem = await launcher.stem(identity, uid, group, watches, places, self._ended)
+            stem = await launcher.stem(identity, uid, group, self.limits_memory, places, self._ended)
         except TimeoutError as error:
             raise SandboxFailure(f"sandbox {identity} was not ready in time") from error
         if self._closed:

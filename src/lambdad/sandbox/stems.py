@@ -5,7 +5,6 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from lambdad.artifacts.api import Prepared
@@ -14,6 +13,7 @@ from lambdad.sandbox.api import Exit, Limits, Process, SandboxFailure
 from lambdad.sandbox.cgroups import Group
 from lambdad.sandbox.launcher import messages
 from lambdad.sandbox.memory import OutOfMemory, Usage, WatchAt, judge, most_used
+from lambdad.sandbox.resident import resident
 
 _SLACK = 8 * MIB
 """Kernel memory of the processes (stacks, tables, sockets) on top of MemorySize and EphemeralStorage in the hard limit."""
@@ -105,7 +105,8 @@ class Stem:
         self._arming: asyncio.Future[int] | None = None
         self._out_of_memory = False
         self._kernel_kills = 0
-        self._peak_rss = 0
+        self._supervisor = 0
+        self._peak_resident = 0
         self._destroying: asyncio.Task[None] | None = None
         self.process: Process
         for future in (self._ready, self._started):
@@ -139,6 +140,16 @@ class Stem:
         if self._watches_memory:
             self._watch(limits.memory_mb * MIB)
 
+    def patrol(self) -> None:
+        """Where no control group limits memory, lambdad comes along now and then, and ends what has too much."""
+        if not self.alive or self._limits is None or self._watches_memory or self._supervisor == 0:
+            return
+        used = resident(self._supervisor)
+        self._peak_resident = max(self._peak_resident, used)
+        if used > self._limits.memory_mb * MIB and not self.process.exited.done():
+            self._out_of_memory = True
+            self.kill()
+
     def burst(self, on: bool) -> None:
         if self._group is not None and self._limits is not None and self.alive:
             self._group.cpu(None if on else self._limits.cores)
@@ -153,14 +164,17 @@ class Stem:
         self._started.add_done_callback(_look)
         streams = self._streams = Streams.make()
         self._tell({"op": "restart"}, streams.descriptors())
-        async with asyncio.timeout(_LONGEST_WAIT):
-            await self._started
+        try:
+            async with asyncio.timeout(_LONGEST_WAIT):
+                await self._started
+        except TimeoutError as error:
+            raise SandboxFailure(f"sandbox {self.id} did not restart in time") from error
         return self.process
 
     def max_memory_used(self) -> int:
         if self._group is None or not self._watches_memory or self._limits is None:
-            self._peak_rss = max(self._peak_rss, self._resident_peak())
-            return self._peak_rss
+            self._peak_resident = max(self._peak_resident, resident(self._supervisor))
+            return self._peak_resident
         return most_used(self._group.peak(), self._usage(self._group), self._limits.memory_mb * MIB)
 
     async def destroy(self) -> None:
@@ -225,6 +239,7 @@ class Stem:
     def _heard(self, message: dict[str, Any], fds: list[int], pid: int) -> None:
         match message["op"]:
             case "ready":
+                self._supervisor = pid
                 self._take_listeners(fds)
                 if not self._ready.done():
                     self._ready.set_result(None)
@@ -333,14 +348,6 @@ class Stem:
         """For the runtime that comes after one that was killed."""
         if self.alive and self._watched is None:
             self._look_at_memory()
-
-    def _resident_peak(self) -> int:
-        """Without a memory group: the high-water mark of the runtime process alone; proc_pid_status(5)."""
-        try:
-            status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8", errors="replace")
-        except (FileNotFoundError, ProcessLookupError):
-            return 0
-        return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:")), 0)
 
 
 def _look(future: "asyncio.Future[None]") -> None:

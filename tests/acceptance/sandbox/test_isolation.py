@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import msgspec
 import pytest
 
 import lambdad
-from tests.acceptance.sandbox.inside import facts, life, run, sandbox, sandboxes
+from tests.acceptance.sandbox.inside import facts, here, life, run, sandbox, sandboxes
 
 _NOBODY = 65534
 
@@ -123,6 +124,18 @@ async def test_sandboxes_do_not_see_each_other(tmp_path: Path, code: Path) -> No
         owners = {Path(f"/proc/{each.process.pid}").stat().st_uid for each in (one, two)}
         assert len(owners) == 2
         assert 0 not in owners
+
+
+@pytest.mark.root
+async def test_root_without_user_namespaces_still_drops_everything(tmp_path: Path, code: Path) -> None:
+    host = replace(here(), user_namespaces=False)
+    source = """
+import os
+lines = dict(line.rstrip("\\n").split(":\\t", 1) for line in open("/proc/self/status") if ":\\t" in line)
+answer = [os.getuid(), os.getgroups(), [lines[name] for name in ("CapPrm", "CapBnd", "CapAmb")], lines["NoNewPrivs"]]
+"""
+    async with sandboxes(tmp_path / "scratch", host=host, uid_base=765_000) as made, sandbox(made, code) as one:
+        assert await run(one.process, source) == [765_000, [], ["0" * 16] * 3, "1"]
 
 
 @pytest.mark.root

@@ -37,9 +37,10 @@ async def test_a_killed_launcher_takes_its_sandboxes_along_and_is_replaced(tmp_p
         one = await made.take(PYTHON)
         await one.specialise(Prepared(code, None), LIMITS)
         (launcher,) = [pid for pid in _children(os.getpid()) if b"enter.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        runtime = os.pidfd_open(one.process.pid)
         os.kill(launcher, signal.SIGKILL)
         assert await one.process.exited == Exit(None, 9, lost=True)
-        assert not Path(f"/proc/{one.process.pid}").exists()
+        await _ended(runtime)
         with pytest.raises(SandboxFailure):
             await one.restart()
         await one.destroy()
@@ -51,9 +52,9 @@ async def test_a_killed_launcher_takes_its_sandboxes_along_and_is_replaced(tmp_p
 async def test_everything_is_removed_at_the_end(tmp_path: Path, code: Path) -> None:
     async with sandboxes(tmp_path / "scratch", ready=2) as made:
         async with sandbox(made, code) as one:
-            pid = one.process.pid
+            runtime = os.pidfd_open(one.process.pid)
+    await _ended(runtime)
     assert list((tmp_path / "scratch").iterdir()) == []
-    assert not Path(f"/proc/{pid}").exists()
     for directory in here().cgroups.directories.values():
         assert not list(directory.glob(f"lambdad-{os.getpid()}-*"))
 

@@ -64,10 +64,12 @@ stray.wait()
             close(one, first)
 
 
-@pytest.mark.root
-async def test_memory_is_limited_where_there_are_control_groups(tmp_path: Path, code: Path) -> None:
-    async with sandboxes(tmp_path / "scratch", kind=ProcessSandboxes) as made, sandbox(made, code) as one:
-        assert await run(one.process, "data = b'x' * 900_000_000") == Exit(None, 9, out_of_memory=True)
+async def test_memory_is_limited_with_control_groups_and_without(tmp_path: Path, code: Path, limited: bool) -> None:
+    async with sandboxes(tmp_path / "scratch", kind=ProcessSandboxes, host=here(limits=limited), patrol=0.01) as made:
+        async with sandbox(made, code) as one:
+            source = "data = b'x' * 300_000_000\nimport time\nwhile True: time.sleep(1)"
+            assert await run(one.process, source) == Exit(None, 9, out_of_memory=True)
+            assert one.max_memory_used() > 100_000_000
 
 
 async def test_provided_reads_start_and_runs_in_its_place(tmp_path: Path, code: Path, limited: bool) -> None:

@@ -1,7 +1,10 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
+from lambdad.sandbox import cgroups
 from lambdad.sandbox.cgroups import Cgroups, GroupV1, GroupV2, Layout, parse_layout, quota_us
 
 _V2 = "29 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
@@ -16,7 +19,7 @@ _V1 = """35 24 0:30 / /sys/fs/cgroup ro - tmpfs tmpfs ro
 def test_version_2() -> None:
     group = Path("/sys/fs/cgroup/user.slice/lambdad.scope")
     layout = parse_layout("0::/user.slice/lambdad.scope\n", _V2)
-    assert layout == Layout(2, {"memory": group, "cpu": group, "pids": group})
+    assert layout == Layout(2, {"memory": group, "cpu": group, "pids": group}, Path("/sys/fs/cgroup"))
 
 
 def test_version_1_wins_where_it_has_the_controllers() -> None:
@@ -103,11 +106,58 @@ def test_before_linux_5_19_there_is_no_peak(v2: Path) -> None:
 def test_version_2_enables_the_controllers_for_the_children(tmp_path: Path) -> None:
     for directory in (tmp_path, tmp_path / "lambdad-1"):
         _fill(directory, {"cgroup.subtree_control": "memory\n"})
-    cgroups = Cgroups(Layout(2, dict.fromkeys(("memory", "cpu", "pids"), tmp_path)), "lambdad-1")
-    assert cgroups.watches_memory
-    cgroups.prepare()
+    groups = Cgroups(Layout(2, dict.fromkeys(("memory", "cpu", "pids"), tmp_path)), "lambdad-1")
+    assert groups.watches_memory
+    groups.prepare()
     for directory in (tmp_path, tmp_path / "lambdad-1"):
         assert "+memory +cpu +pids" in (directory / "cgroup.subtree_control").read_text()
+
+
+class _Kernel:
+    """Says EBUSY where the kernel would: to controllers for the children of a group that has processes of its own."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, exempt: Path | None) -> None:
+        monkeypatch.setattr(cgroups, "_write", self.write)
+        self._exempt = exempt
+
+    def write(self, path: Path, text: str) -> None:
+        if path.name == "cgroup.procs":
+            left = path.parent.parent / "cgroup.procs"
+            left.write_text("".join(f"{pid}\n" for pid in left.read_text().split() if pid != text))
+            path.write_text((path.read_text() if path.exists() else "") + f"{text}\n")
+            return
+        if path.parent != self._exempt and (path.parent / "cgroup.procs").read_text().strip():
+            raise OSError(errno.EBUSY, "busy")
+        path.write_text(text)
+
+
+def _v2_groups(top: Path, own: Path, processes: list[int]) -> Cgroups:
+    for directory in {top, own, own / "lambdad-1", top / "lambdad-1"}:
+        _fill(directory, {"cgroup.subtree_control": "", "cgroup.procs": ""})
+    (own / "cgroup.procs").write_text("".join(f"{pid}\n" for pid in processes))
+    return Cgroups(Layout(2, dict.fromkeys(cgroups.CONTROLLERS, own), top), "lambdad-1")
+
+
+def test_alone_in_its_group_lambdad_moves_into_a_leaf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _Kernel(monkeypatch, exempt=None)
+    groups = _v2_groups(tmp_path, tmp_path / "unit", [os.getpid()])
+    groups.prepare()
+    assert (tmp_path / "unit/lambdad-supervisor/cgroup.procs").read_text() == f"{os.getpid()}\n"
+    assert set(groups.directories.values()) == {tmp_path / "unit/lambdad-1"}
+
+
+def test_in_a_login_session_the_groups_are_made_at_the_top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _Kernel(monkeypatch, exempt=tmp_path)
+    groups = _v2_groups(tmp_path, tmp_path / "session", [os.getpid(), 4242])
+    groups.prepare()
+    assert set(groups.directories.values()) == {tmp_path / "lambdad-1"}
+
+
+def test_in_a_container_everybody_moves_into_a_leaf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _Kernel(monkeypatch, exempt=None)
+    groups = _v2_groups(tmp_path, tmp_path, [1, os.getpid()])
+    groups.prepare()
+    assert (tmp_path / "lambdad-supervisor/cgroup.procs").read_text().split() == ["1", str(os.getpid())]
 
 
 @pytest.fixture
@@ -158,7 +208,7 @@ def test_version_1_with_some_controllers_limits_what_it_can(tmp_path: Path) -> N
 
 def test_an_empty_group_is_removed_and_one_that_is_gone_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "a/b").mkdir(parents=True)
-    cgroups = Cgroups(Layout(1, {"memory": tmp_path}), "a")
-    assert cgroups.remove()
-    assert cgroups.remove()
+    groups = Cgroups(Layout(1, {"memory": tmp_path}), "a")
+    assert groups.remove()
+    assert groups.remove()
     assert not (tmp_path / "a").exists()

@@ -14,15 +14,25 @@ UID = 993
 GID = 990
 """What AWS's own environments run as: sbx_user1051."""
 HOST_NAME = "lambda"
+TMP_MB = 512
+"""The size of /tmp that nearly every function has, so it is made ahead."""
 
 
-def isolate(ports: Sequence[int]) -> List[socket.socket]:
-    """Own mounts, IPC, host name, network, cgroup root and /proc; answers listening sockets on the new loopback."""
+def isolate(ports: Sequence[int], host_uid: Optional[int]) -> List[socket.socket]:
+    """Own mounts, IPC, host name, network, cgroup root, /proc and /tmp; answers listening sockets on the new loopback."""
     kernel.unshare(kernel.NEWNS | kernel.NEWIPC | kernel.NEWUTS | kernel.NEWNET | kernel.NEWCGROUP)
     kernel.mount("proc", "/proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+    mount_tmp(TMP_MB, host_uid)
     socket.sethostname(HOST_NAME)
     kernel.loopback_up()
     return [listen(port) for port in ports]
+
+
+def mount_tmp(size_mb: int, host_uid: Optional[int]) -> None:
+    """A /tmp that belongs to the sandbox's user; without root that is the launcher's own, which is 0 to it."""
+    owner = 0 if host_uid is None else host_uid
+    options = f"size={size_mb}m,mode=0700,uid={owner},gid={owner}"
+    kernel.mount("tmpfs", "/tmp", kernel.MS_NOSUID | kernel.MS_NODEV, options)
 
 
 def listen(port: int) -> socket.socket:

@@ -44,7 +44,7 @@ class NamespaceLauncher(loop.Launcher):
             self.control.close()
             for fd in (self._outer, self._inner, self._pids):
                 os.close(fd)
-            listeners = isolation.isolate(self.order["ports"])
+            listeners = isolation.isolate(self.order["ports"], message["uid"])
             isolation.drop_privileges(message["uid"], self.order["user_namespaces"])
             messages.send(control, {"op": "ready"}, [listener.fileno() for listener in listeners])
             for listener in listeners:
@@ -86,9 +86,8 @@ class NamespaceLauncher(loop.Launcher):
             while trees:
                 target, tree = trees.popitem()
                 kernel.attach_tree(tree, target)
-            owner = self.uids[identity] or 0
-            options = f"size={message['tmp_mb']}m,mode=0700,uid={owner},gid={owner}"
-            kernel.mount("tmpfs", "/tmp", kernel.MS_NOSUID | kernel.MS_NODEV, options)
+            if message["tmp_mb"] != isolation.TMP_MB:
+                isolation.mount_tmp(message["tmp_mb"], self.uids[identity])  # over the one of the usual size
             tmp = os.open("/tmp", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         finally:
             kernel.setns(self._inner, kernel.NEWNS)

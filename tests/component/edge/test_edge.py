@@ -20,6 +20,7 @@ from lambdad.wire.api import Handler
 from lambdad.wire.eventstream import Decoder
 from lambdad.wire.messages import Request, Response
 from lambdad.wire.models import Models
+from lambdad.wire.signature import Credential
 from lambdad.worker.api import Completion, Outcome
 
 MODELS = Models()
@@ -110,6 +111,7 @@ def edge(frontend: ScriptedFrontend, links: CodeLinks) -> Edge:
         links=links,
         hosts=Hosts(),
         health=lambda: {"status": "ok"},
+        state=lambda: {"environments": []},
         models=MODELS,
         new_id=lambda: "request-1",
     )
@@ -194,7 +196,7 @@ async def test_invoke_with_response_stream(edge: Edge) -> None:
 async def test_a_stream_that_ends_in_an_error(edge: Edge, frontend: ScriptedFrontend) -> None:
     frontend.outcome = Outcome(b'{"errorMessage":"m"}', "Unhandled", error_type="Runtime.ExitError")
     *_, end = Decoder().feed(await frames(await edge.handle(signed("POST", STREAM))))
-    assert json.loads(end.payload) == {"ErrorCode": "Runtime.ExitError", "ErrorDetails": '{"errorMessage":"m"}'}
+    assert json.loads(end.payload) == {"ErrorCode": "Unhandled", "ErrorDetails": '{"errorMessage":"m"}'}
     frontend.breaks_off = True
     *_, end = Decoder().feed(await frames(await edge.handle(signed("POST", STREAM))))
     assert end.headers == {":error-code": "ServiceException", ":error-message": "lost", ":message-type": "error"}
@@ -204,6 +206,18 @@ async def test_invoke_async(edge: Edge, frontend: ScriptedFrontend) -> None:
     response = await edge.handle(signed("POST", "/2014-11-13/functions/f/invoke-async/", body=b"{}"))
     assert (response.status, said(response)) == (202, {"Status": 202})
     assert frontend.seen[0].invocation_type == "Event"
+
+
+class Somebody:
+    def authenticate(self, request: Request, credential: Credential, request_id: str) -> Caller:
+        return Caller("111111111111", credential.region, request_id, "ASIA", "arn:aws:sts::111111111111:assumed-role/r/f")
+
+
+async def test_callers_who_are_known_by_their_socket(edge: Edge, frontend: ScriptedFrontend) -> None:
+    other = edge.seen_by(Somebody())
+    await other.handle(invoke("f"))
+    await edge.handle(invoke("f"))
+    assert [seen.caller.account for seen in frontend.seen] == ["111111111111", "000000000000"]
 
 
 async def test_an_operation_of_a_service(edge: Edge) -> None:
@@ -265,6 +279,7 @@ async def test_health_and_downloads_need_no_signature(edge: Edge, links: CodeLin
         return Request("GET", path, query, {"host": "localhost"})
 
     assert said(await edge.handle(get("/_lambdad/health"))) == {"status": "ok"}
+    assert said(await edge.handle(get("/_lambdad/state"))) == {"environments": []}
     path, _, query = links.location(Code("d" * 64, 1), CALLER).removeprefix("http://localhost").partition("?")
     response = await edge.handle(get(path, query))
     assert (response.status, response.body) == (200, b"zip of " + b"d" * 64)

@@ -31,7 +31,7 @@ bench: $(VENV)/tested
 	$(BIN)/python bench/run.py
 
 docs: $(VENV)/installed
-	$(BIN)/python -m lambdad.edge.compatibility > docs/compatibility.md
+	$(BIN)/python -m lambdad.assembly.compatibility > docs/compatibility.md
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "lambdad needs Python 3.11 or newer; name one with make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }

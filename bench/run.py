@@ -137,7 +137,9 @@ def cold(server: Server, runtime: str, files: dict[str, str], count: int, pause:
 
         def invoke(name: str = name) -> None:
             path = f"/2015-03-31/functions/{name}/invocations"
-            connection.request("POST", path, body=b"{}", headers={"Authorization": AUTHORIZATION})
+            connection.request(
+                "POST", path, body=b"{}", headers={"Authorization": AUTHORIZATION, "X-Amz-Date": "20261121T000000Z"}
+            )
             answer = connection.getresponse()
             body = answer.read()
             assert body == b'"hello"', body

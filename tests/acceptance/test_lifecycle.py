@@ -3,9 +3,11 @@
 import concurrent.futures
 import re
 import uuid
+from pathlib import Path
 
+from tests.acceptance.conftest import newest_python
 from tests.acceptance.functions import Maker, zipped
-from tests.acceptance.server import eventually
+from tests.acceptance.server import Server, eventually
 
 COUNTING = """
 import os, uuid
@@ -217,3 +219,18 @@ def test_an_environment_ends_when_its_function_is_deleted(make: Maker) -> None:
     make.client.delete_function(FunctionName=function.name)
     again = make.python_function(COUNTING, FunctionName=function.name)
     assert eventually(lambda: again.invoke()["self"] != first)
+
+
+def test_an_idle_environment_ends_after_the_keep_warm_time(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", ["--keep-warm", "1"]).start()
+    try:
+        make = Maker(server.client("lambda"), newest_python(server))
+        function = make.python_function(COUNTING)
+        first = function.invoke()["self"]
+        assert function.invoke() == {"self": first, "calls": 2}
+        (environment,) = server.introspect()["environments"]
+        eventually(lambda: server.introspect()["environments"] == [])
+        assert not Path(f"/proc/{environment['pid']}").exists()
+        assert function.invoke()["calls"] == 1
+    finally:
+        server.stop()

@@ -126,8 +126,9 @@ class Node:
         await control.start()
         self._stack.push_async_callback(control.close)
         self._stack.push_async_callback(plane.frontend.close)
+        logs_service = LogsService(floor.logs, time.time, uuid_text)
         edge = Edge(
-            services=[control, LogsService(floor.logs, time.time, uuid_text)],
+            services=[control, logs_service],
             frontend=plane.frontend,
             authenticator=AnyCredentials(self._settings.account),
             artifacts=floor.artifacts,
@@ -144,6 +145,7 @@ class Node:
         server = Server(edge)
         host, port = await server.listen(self._settings.host, self._settings.port)
         self._stack.push_async_callback(server.close, self._settings.grace)
+        self._stack.callback(logs_service.stop)  # live tails would hold the server for the whole grace period
         self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         return Ready(self._url, floor.sandboxes.level, [each.identifier for each in floor.sandboxes.runtimes()])
 
@@ -168,6 +170,7 @@ class Node:
             boot=boot_id(),
         )
         await artifacts.start()
+        close(artifacts.close)
         logs = Logs(substrate.key_values, substrate.timeline, time.time)
         await logs.start()
         close(logs.close)

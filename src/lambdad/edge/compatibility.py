@@ -11,8 +11,8 @@ from lambdad.wire.models import Model, Models
 _HEAD = """\
 # Compatibility
 
-Written by `python -m lambdad compatibility` from the code itself; do not edit. An operation that is not implemented is answered
-with HTTP 501 `NotImplementedException`, which names it; lambdad never pretends.
+Written by `make docs` from the code itself; do not edit. An operation that is not implemented is answered with HTTP 501
+`NotImplementedException`, which names it; lambdad never pretends.
 """
 
 

@@ -126,11 +126,8 @@ class Connection(asyncio.Protocol):
                 self._refuse(_plain(431, "Request header fields too large"))
 
     def _ignore_upgrade(self, rest: bytes) -> None:
-        """`Upgrade: h2c` and the like may be ignored (RFC 9110, 7.8). llhttp skips the body then, so one is refused."""
-        headers = self._headers
-        if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers or self._refusal is not None:
-            if self._refusal is None:
-                self._refuse(_plain(400, "Bad request: an Upgrade with a body is not supported"))
+        """`Upgrade: h2c` and the like may be ignored (RFC 9110, 7.8). llhttp stops there, so a new parser takes the rest."""
+        if self._refusal is not None:
             return
         self._parser = httptools.HttpRequestParser(self)
         if rest:
@@ -169,6 +166,9 @@ class Connection(asyncio.Protocol):
             self._refuse(_plain(505, "HTTP version not supported"))
             return
         problem = self._header_error or ("missing Host header" if version == "1.1" and "host" not in headers else "")
+        length = headers.get("content-length")
+        if parser.should_upgrade() and (length not in (None, "0") or "transfer-encoding" in headers):
+            problem = "an Upgrade with a body is not supported"  # llhttp would take the body for the new protocol.
         target = self._url.decode("latin-1")
         if not target.startswith("/") and method != "OPTIONS":
             target = _origin_form(self._url)
@@ -178,7 +178,6 @@ class Connection(asyncio.Protocol):
         path, _, query = target.partition("?")
         request = self._request = Request(method, path, query, headers)
         self._body_limit = self._application.body_limit(request)
-        length = headers.get("content-length")
         if length is not None and int(length) > self._body_limit:
             self._refuse(self._application.too_large(request, int(length)))
             return
@@ -270,7 +269,11 @@ class Connection(asyncio.Protocol):
         if transport is None:
             return
         status = response.status
-        head = self._head(response, keep, None if status == 204 or status == 304 else len(body))
+        length = None if status in (204, 304) else str(len(body))
+        if method == "HEAD" and not body and length is not None:
+            # A handler may know how long the body of a GET would be, and not have made it.
+            length = next((value for name, value in response.headers if name == "Content-Length"), length)
+        head = self._head(response, keep, length)
         if method == "HEAD" or status in (204, 304) or not body:
             transport.write(head)
         elif len(body) < _ONE_WRITE:
@@ -278,18 +281,17 @@ class Connection(asyncio.Protocol):
         else:
             transport.writelines((head, body))
 
-    def _head(self, response: Response, keep: bool, length: int | None, chunked: bool = False) -> bytes:
+    def _head(self, response: Response, keep: bool, length: str | None, chunked: bool = False) -> bytes:
         status = response.status
         parts = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n", "Date: ", self._server.date(), "\r\n"]
         for name, value in response.headers:
             if name == "Content-Length":
-                continue  # Of a HEAD answer below.
+                continue
             if "\r" in value or "\n" in value:
                 value = value.replace("\r", " ").replace("\n", " ")
             parts += (name, ": ", value, "\r\n")
         if length is not None:
-            declared = next((value for name, value in response.headers if name == "Content-Length"), None)
-            parts += ("Content-Length: ", declared if declared is not None and not length else str(length), "\r\n")
+            parts += ("Content-Length: ", length, "\r\n")
         if chunked:
             parts.append("Transfer-Encoding: chunked\r\n")
         parts.append("Connection: keep-alive\r\n\r\n" if keep else "Connection: close\r\n\r\n")

@@ -231,6 +231,6 @@ async def _frames(answer: StreamedAnswer) -> AsyncIterator[bytes]:
         return
     code = details = None
     if outcome.error is not None:
-        code = outcome.error_type or outcome.error
+        code = outcome.error
         details = outcome.payload.decode("utf-8", "replace")
     yield eventstream.complete(code, details, base64.b64encode(outcome.log_tail).decode() if answer.want_log else None)

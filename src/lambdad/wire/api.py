@@ -10,6 +10,10 @@ Handler = Callable[[Caller, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 Timestamps are numbers (epoch seconds) or strings as AWS would print them, blobs are bytes. A member that is an event stream is
 an async iterator of one-key dicts, event name → its members. The key `StatusCode_` overrides the model's HTTP status.
+
+Parameters: blobs are bytes, timestamps are epoch seconds (float), what was absent or null is not there. Errors are raised as
+LambdadError; of its members, `retry_after` (s) becomes a header, and `query_error` is the code that older clients of SQS know
+(`AWS.SimpleQueueService.NonExistentQueue`).
 """
 
 

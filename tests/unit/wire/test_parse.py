@@ -87,7 +87,13 @@ def test_nulls_and_strangers_are_left_out() -> None:
             "GetFunctionConfiguration",
             {"FunctionName": "arn:aws:lambda:eu-west-1:000000000000:function:f"},
         ),
-        ("DELETE", "/2017-03-31/tags/arn:x", "tagKeys=a&tagKeys=b%20c", "UntagResource", {"Resource": "arn:x", "TagKeys": ["a", "b c"]}),
+        (
+            "DELETE",
+            "/2017-03-31/tags/arn:x",
+            "tagKeys=a&tagKeys=b%20c",
+            "UntagResource",
+            {"Resource": "arn:x", "TagKeys": ["a", "b c"]},
+        ),
         ("DELETE", "/2017-03-31/tags/arn:x", "", "UntagResource", {"Resource": "arn:x"}),
     ],
 )  # fmt: skip

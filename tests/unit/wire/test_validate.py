@@ -61,7 +61,8 @@ def test_all_faults_are_reported_together() -> None:
             "lambda",
             "UpdateFunctionConfiguration",
             {"FunctionName": "f", "EphemeralStorage": {"Size": 1}},
-            "Value '1' at 'ephemeralStorage.size' failed to satisfy constraint: Member must have value greater than or equal to 512",
+            "Value '1' at 'ephemeralStorage.size' failed to satisfy constraint: "
+            "Member must have value greater than or equal to 512",
         ),
         (
             "logs",

@@ -106,6 +106,19 @@ async def test_stems_are_ready_ahead(tmp_path: Path, code: Path) -> None:
             close(one)
 
 
+async def test_many_are_made_and_destroyed_at_once(tmp_path: Path) -> None:
+    async with sandboxes(tmp_path / "scratch") as made:
+        for _round in range(2):
+            taken = await asyncio.gather(*(made.take(PYTHON) for _ in range(30)))
+            assert len({one.process.pid for one in taken}) == 30
+            for one in taken:
+                close(one)
+            await asyncio.gather(*(one.destroy() for one in taken))
+        one = await made.take(PYTHON)
+        assert one.process.pid
+        close(one)
+
+
 async def test_a_stem_is_specialised_once(tmp_path: Path, code: Path) -> None:
     async with sandboxes(tmp_path / "scratch") as made, sandbox(made, code) as one:
         with pytest.raises(SandboxFailure, match="another's already"):

@@ -25,17 +25,26 @@ class Launcher:
 
     def run(self) -> None:
         """Until lambdad closes the control socket."""
-        signal.signal(signal.SIGCHLD, self._reap)
+        wake, waker = socket.socketpair()
+        wake.setblocking(False)
+        waker.setblocking(False)
+        signal.signal(signal.SIGCHLD, _noted)
+        signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
         messages.send(self.control, {"op": "launched"})
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
+        poll.register(wake, select.POLLIN)
         while True:
-            poll.poll()
-            try:
-                message, fds, _pid = messages.receive(self.control)
-            except messages.Closed:
-                return
-            self._obey(message, fds)
+            ready = [fd for fd, _events in poll.poll()]
+            if wake.fileno() in ready:
+                wake.recv(4096)
+                self._reap()
+            if self.control.fileno() in ready:
+                try:
+                    message, fds, _pid = messages.receive(self.control)
+                except messages.Closed:
+                    return
+                self._obey(message, fds)
 
     def _obey(self, message: "Dict[str, Any]", fds: "List[int]") -> None:
         try:
@@ -51,7 +60,7 @@ class Launcher:
             for fd in fds:
                 os.close(fd)
 
-    def _reap(self, _number: int, _frame: object) -> None:
+    def _reap(self) -> None:
         while True:
             try:
                 pid, _status = os.waitpid(-1, os.WNOHANG)
@@ -73,3 +82,7 @@ class Launcher:
         pid = self.stems.get(identity)
         if pid is not None:
             os.kill(pid, signal.SIGKILL)  # with it, the kernel ends everything in its PID namespace
+
+
+def _noted(_number: int, _frame: object) -> None:
+    """Only its arrival counts: it wakes the poll."""

@@ -21,26 +21,20 @@ class NamespaceLauncher(loop.Launcher):
         self._pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
 
     def stem(self, message: "Dict[str, Any]", fds: "List[int]") -> None:
-        # Blocked until the child is written down, so that an early death finds its name.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        kernel.unshare(kernel.NEWPID)
         try:
-            kernel.unshare(kernel.NEWPID)
-            try:
-                pid = os.fork()
-                if pid == 0:
-                    self._become_init(message, fds)
-                self.stems[message["id"]] = pid
-                self.uids[message["id"]] = message["uid"]
-            finally:
-                kernel.setns(self._pids, kernel.NEWPID)
+            pid = os.fork()
+            if pid == 0:
+                self._become_init(message, fds)
+            self.stems[message["id"]] = pid
+            self.uids[message["id"]] = message["uid"]
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+            kernel.setns(self._pids, kernel.NEWPID)
 
     def _become_init(self, message: "Dict[str, Any]", fds: "List[int]") -> NoReturn:
         control = socket.socket(fileno=fds[0])
         try:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+            signal.set_wakeup_fd(-1)
             self.control.close()
             for fd in (self._outer, self._inner, self._pids):
                 os.close(fd)

@@ -17,15 +17,10 @@ if sys.platform == "linux":
 
 class ProcessLauncher(loop.Launcher):
     def stem(self, message: "Dict[str, Any]", fds: "List[int]") -> None:
-        # Blocked until the child is written down, so that an early death finds its name.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-        try:
-            pid = os.fork()
-            if pid == 0:
-                self._become_supervisor(fds)
-            self.stems[message["id"]] = pid
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        pid = os.fork()
+        if pid == 0:
+            self._become_supervisor(fds)
+        self.stems[message["id"]] = pid
 
     def specialise(self, message: "Dict[str, Any]") -> None:
         """Nothing to mount: lambdad tells the runtime the real paths."""
@@ -34,8 +29,7 @@ class ProcessLauncher(loop.Launcher):
     def _become_supervisor(self, fds: "List[int]") -> NoReturn:
         control = socket.socket(fileno=fds[0])
         try:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+            signal.set_wakeup_fd(-1)
             self.control.close()
             os.setsid()
             if sys.platform == "linux":

@@ -49,7 +49,7 @@ from lambdad.sandbox.service import Settings as SandboxSettings
 from lambdad.services.logs.service import LogsService
 from lambdad.substrate.local import LocalSubstrate
 from lambdad.worker.service import LocalWorker
-from lambdad.worker_manager.service import LocalWorkerManager
+from lambdad.worker_manager.service import STARTS_PER_CORE, LocalWorkerManager
 
 
 class CannotStart(PlatformError):
@@ -190,7 +190,13 @@ class Node:
         )
         close(worker.close)
         placement = LocalPlacement([worker])
-        manager = LocalWorkerManager(placement, floor.records, keep_warm=settings.keep_warm, grace=settings.grace)
+        manager = LocalWorkerManager(
+            placement,
+            floor.records,
+            keep_warm=settings.keep_warm,
+            grace=settings.grace,
+            parallel_starts=settings.parallel_starts or STARTS_PER_CORE * (os.cpu_count() or 1),
+        )
         close(manager.close)
         counter = LocalCounter(floor.records, settings.concurrency)
         self._stack.callback(counter.close)

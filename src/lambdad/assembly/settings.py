@@ -32,6 +32,8 @@ class Settings:
     """Concurrent executions per account and region; AWS's default."""
     keep_warm: float = 600.0
     """Seconds that an idle environment is kept. AWS keeps them for some 5 to 15 minutes."""
+    parallel_starts: int | None = None
+    """Environments that are made at a time; None: two for each processor. More would only make each of them slower."""
     stems: int = 2
     """Sandboxes kept ready, without code, for each runtime in use."""
     memory: int | None = None

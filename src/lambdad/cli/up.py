@@ -51,6 +51,7 @@ def _setting(name: str, kind: Any, help: str, *, shown: str | None = None) -> Ca
 @_setting("account", str, "Account of callers whose access key id is not itself twelve digits.")
 @_setting("concurrency", click.IntRange(0), "Concurrent executions per account and region.")
 @_setting("keep_warm", click.FloatRange(0), "Seconds that an idle environment is kept.")
+@_setting("parallel_starts", click.IntRange(1), "Environments that are made at a time.", shown="two for each processor")
 @_setting("stems", click.IntRange(0), "Sandboxes kept ready for each runtime in use.")
 @_setting("memory", click.IntRange(1), "MB that environments may be promised together.", shown="no limit")
 @_setting("grace", click.FloatRange(0), "Seconds that running requests get to finish when lambdad stops.")

@@ -153,12 +153,46 @@ def test_abandoning_refuses_and_ends_everything() -> None:
     assert end == End(it, "SPINDOWN")
 
 
+def test_starts_beyond_the_parallel_ones_take_turns() -> None:
+    pools: Pools[str] = Pools(600, 10, parallel=2)
+    a, b, c = (pools.pool(make_version(name)) for name in "abc")
+    assert pools.request(a, "1") == [Start(a)]
+    assert pools.request(b, "2") == [Start(b)]
+    assert pools.request(c, "3") == []
+    assert repr(c) == "<Pool c:$LATEST [1 starting, 1 waiting]>"
+    assert pools.turn_over() == [Start(c)]
+    assert pools.turn_over() == []
+
+
+def test_a_start_that_nobody_needs_when_its_turn_comes_is_left_out() -> None:
+    pools: Pools[str] = Pools(600, 10, parallel=1)
+    pool = pools.pool(VERSION)
+    pools.request(pool, "1")
+    assert pools.request(pool, "2") == []
+    it = environment("a")
+    assert pools.started(pool, it, 0.0) == [Grant("1", it, pool)]
+    assert pools.returned(pool, it, True, 0.0) == [Grant("2", it, pool)]
+    assert pools.turn_over() == []
+    assert repr(pool) == "<Pool resize:3 [1 busy]>"
+
+
+def test_an_environment_that_dies_while_idle_leaves_at_once() -> None:
+    pools: Pools[str] = Pools(600, 10)
+    pool = warm(pools, "a", "b")
+    dying, _ = pool.idle[0]
+    assert pools.died(pool, dying) == [End(dying, "FAILURE")]
+    assert repr(pool) == "<Pool resize:3 [1 idle]>" and pools.idle == 1
+    busy = pools.take(pool)
+    assert busy is not None
+    assert pools.died(pool, busy) == [], "its holder learns it"
+
+
 class PoolsMachine(RuleBasedStateMachine):
     """Any order of events, over three builds of two functions: a model of who holds what goes along."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.pools: Pools[int] = Pools(keep_warm=50.0, max_idle=3)
+        self.pools: Pools[int] = Pools(keep_warm=50.0, max_idle=3, parallel=2)
         self.versions = [make_version("f", build="1"), make_version("f", build="2"), make_version("g")]
         self.now = 0.0
         self.count = 0
@@ -211,11 +245,19 @@ class PoolsMachine(RuleBasedStateMachine):
         pool = self.starts.popleft()
         self.count += 1
         self.perform(self.pools.started(pool, ScriptedEnvironment(f"e{self.count}", pool.version, ScriptedWorker()), self.now))
+        self.perform(self.pools.turn_over())
 
     @precondition(lambda self: self.starts)
     @rule(error=st.sampled_from([SandboxFailure("x"), NoCapacity("x"), PlatformError("x")]))
     def start_failed(self, error: LambdadError) -> None:
         self.perform(self.pools.start_failed(self.starts.popleft(), error))
+        self.perform(self.pools.turn_over())
+
+    @precondition(lambda self: self.pools.idle)
+    @rule(which=st.integers(0, 100))
+    def died(self, which: int) -> None:
+        idle = [(pool, it) for pool in self.pools.by_key.values() for it, _ in pool.idle]
+        self.perform(self.pools.died(*idle[which % len(idle)]))
 
     @precondition(lambda self: self.held)
     @rule(which=st.integers(0, 100), alive=st.booleans())
@@ -245,7 +287,9 @@ class PoolsMachine(RuleBasedStateMachine):
         pools = self.pools.by_key.values()
         assert {waiter for pool in pools for waiter in pool.waiting} == self.waiting
         assert {id for pool in pools for id in pool.busy} == set(self.held)
-        assert sum(pool.starting for pool in pools) == len(self.starts)
+        assert sum(pool.starting for pool in pools) == len(self.starts) + len(self.pools.queue)
+        assert len(self.starts) == self.pools.running <= 2
+        assert self.pools.running == 2 or not self.pools.queue, "a turn is not taken"
         for pool in pools:
             assert pool.starting >= len(pool.waiting), "somebody waits for nothing"
             assert not (pool.waiting and pool.idle), "somebody waits while an environment is idle"

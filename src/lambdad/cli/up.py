@@ -50,6 +50,8 @@ def _setting(name: str, kind: Any, help: str, *, shown: str | None = None) -> Ca
 )
 @_setting("account", str, "Account of callers whose access key id is not itself twelve digits.")
 @_setting("concurrency", click.IntRange(0), "Concurrent executions per account and region.")
+@_setting("requests_per_concurrency", click.IntRange(0), "Requests per second for each unit of concurrency; 0: any number.")
+@_setting("scaling_rate", click.IntRange(0), "Environments that a function may gain in ten seconds; 0: any number.")
 @_setting("keep_warm", click.FloatRange(0), "Seconds that an idle environment is kept.")
 @_setting("parallel_starts", click.IntRange(1), "Environments that are made at a time.", shown="two for each processor")
 @_setting("stems", click.IntRange(0), "Sandboxes kept ready for each runtime in use.")

@@ -11,6 +11,8 @@ Every change is decided anew, so that no request waits while an environment of i
                            with nothing idle anywhere the request is refused
     one dies while idle    it leaves at once
     a build is replaced    its idle environments end now, its busy ones when they are returned
+    a function grows       by no more than `scaling_rate` environments in ten seconds, a budget that is refilled continuously;
+                           a request that needs one more is refused with 429
     many start at once     no more than `parallel` starts run at a time, the others follow in the order in which they were
                            asked for; one that nobody needs any more when its turn comes is left out
     time passes            what has been idle for `keep_warm` seconds ends
@@ -23,8 +25,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
-from lambdad.domain.errors import LambdadError, PlatformError
+from lambdad.domain.errors import LambdadError, PlatformError, TooManyRequests
 from lambdad.domain.functions import Version
+from lambdad.domain.limits import SCALING_PERIOD
+from lambdad.domain.pace import Pace
 from lambdad.placement.api import NoCapacity
 from lambdad.sandbox.api import SandboxFailure
 from lambdad.worker.api import EndReason, Environment
@@ -38,6 +42,8 @@ Key: TypeAlias = tuple[str, str, str, str, str]
 
 START_ATTEMPTS = 2
 """How many failed starts one request bears before it is refused."""
+
+_FORGET = 256
 
 UNLIMITED = 1_000_000
 """More starts at a time than any host can run."""
@@ -109,8 +115,13 @@ Effect: TypeAlias = Grant[W] | Refuse[W] | Start[W] | End
 class Pools(Generic[W]):
     """All pools. `keep_warm` in seconds; `max_idle` and `parallel` (starts at a time) are for all builds together."""
 
-    def __init__(self, keep_warm: float, max_idle: int, parallel: int = UNLIMITED) -> None:
+    def __init__(self, keep_warm: float, max_idle: int, parallel: int = UNLIMITED, scaling_rate: int = 0) -> None:
+        """`scaling_rate`: environments that one function may gain in SCALING_PERIOD, 0 for any number."""
         self.keep_warm = keep_warm
+        self.scaling_rate = scaling_rate
+        self.scaling: dict[tuple[str, str, str], Pace] = {}
+        """By function, while its budget is not full; the full ones are forgotten now and then."""
+        self.forget_at = _FORGET
         self.max_idle = max_idle
         self.parallel = parallel
         self.running = 0
@@ -140,11 +151,15 @@ class Pools(Generic[W]):
         self.idle -= 1
         return environment
 
-    def request(self, pool: Pool[W], waiter: W) -> list[Effect[W]]:
+    def request(self, pool: Pool[W], waiter: W, now: float) -> list[Effect[W]]:
         """Nothing is idle: wait."""
         if self.closing:
             self._tidy(pool)
             return [Refuse(waiter, PlatformError("lambdad is shutting down."))]
+        if pool.starting <= len(pool.waiting) and not self._may_scale(pool, now):
+            self._tidy(pool)
+            error = TooManyRequests(Reason="FunctionInvocationRateLimitExceeded", retry_after=1)
+            return [Refuse(waiter, error)]
         pool.waiting[waiter] = 0
         return self._start_what_is_missing(pool)
 
@@ -272,6 +287,18 @@ class Pools(Generic[W]):
         oldest = self._longest_idle()
         assert oldest is not None, "one was just made idle"
         return [End(self._drop_longest_idle(oldest), "SPINDOWN")]
+
+    def _may_scale(self, pool: Pool[W], now: float) -> bool:
+        if not self.scaling_rate:
+            return True
+        function = pool.key[:3]
+        pace = self.scaling.get(function)
+        if pace is None:
+            if len(self.scaling) >= self.forget_at:
+                self.scaling = {name: pace for name, pace in self.scaling.items() if not pace.full(now)}
+                self.forget_at = max(_FORGET, 2 * len(self.scaling))
+            pace = self.scaling[function] = Pace(SCALING_PERIOD / self.scaling_rate, SCALING_PERIOD)
+        return pace.take(now)
 
     def _start_what_is_missing(self, pool: Pool[W]) -> list[Effect[W]]:
         # From here on as many are starting as wait: each event that ends a start ends a wait or starts again.

@@ -10,6 +10,7 @@ from typing import TypeAlias, assert_never
 
 from lambdad.domain.errors import LambdadError, PlatformError
 from lambdad.domain.functions import Function, Version
+from lambdad.domain.limits import SCALING_RATE
 from lambdad.placement.api import Placement
 from lambdad.records.api import Records
 from lambdad.worker.api import EndReason, Environment
@@ -46,13 +47,14 @@ class LocalWorkerManager:
         max_idle: int = MAX_IDLE,
         grace: float = GRACE,
         parallel_starts: int = UNLIMITED,
+        scaling_rate: int = SCALING_RATE,
     ) -> None:
         """`parallel_starts`: environments that are made at a time; each keeps a processor busy for most of its start."""
         self._placement = placement
         self._records = records
         self._grace = grace
         self._loop = asyncio.get_running_loop()
-        self._pools: Pools[_Waiter] = Pools(keep_warm, max_idle, parallel_starts)
+        self._pools: Pools[_Waiter] = Pools(keep_warm, max_idle, parallel_starts, scaling_rate)
         self._sweep: asyncio.TimerHandle | None = None
         self._starting: set[asyncio.Task[Environment]] = set()
         self._turns: set[asyncio.Task[Environment]] = set()
@@ -93,7 +95,7 @@ class LocalWorkerManager:
             # The second try of a request that was resolved before an update: no news will come of this build any more.
             pool.retired = True
         waiter: _Waiter = self._loop.create_future()
-        self._perform(self._pools.request(pool, waiter))
+        self._perform(self._pools.request(pool, waiter, self._loop.time()))
         try:
             return await waiter
         except asyncio.CancelledError:

@@ -30,7 +30,7 @@ from lambdad.control.api import AccountLimits
 from lambdad.control.service import LambdaControl
 from lambdad.counter.service import LocalCounter
 from lambdad.domain.errors import PlatformError
-from lambdad.domain.functions import Version
+from lambdad.domain.functions import Function, Version
 from lambdad.domain.runtimes import RUNTIMES
 from lambdad.edge.authenticate import AnyCredentials
 from lambdad.edge.downloads import CodeLinks
@@ -123,7 +123,7 @@ class Node:
         endpoints = FunctionEndpoints()
         plane = self._data_plane(floor, endpoints)
         links = CodeLinks(secrets.token_bytes(32), lambda: self._url, time.time)
-        control = self._control(floor, links)
+        control = self._control(floor, links, plane.manager)
         await control.start()
         self._stack.push_async_callback(control.close)
         self._stack.push_async_callback(plane.frontend.close)
@@ -207,7 +207,11 @@ class Node:
         frontend = LocalFrontend(floor.records, counter, manager, delays=delays, grace=settings.grace)
         return _DataPlane(worker, manager, counter, frontend)
 
-    def _control(self, floor: "_Floor", links: CodeLinks) -> LambdaControl:
+    def _control(self, floor: "_Floor", links: CodeLinks, manager: LocalWorkerManager) -> LambdaControl:
+        def allocated(function: Function, qualifier: str) -> tuple[int, str | None]:
+            allocation = manager.allocation(function, qualifier)
+            return allocation.available, allocation.failure
+
         return LambdaControl(
             records=floor.records,
             writer=Writer(floor.substrate.key_values, floor.records.current),
@@ -217,6 +221,7 @@ class Node:
             architecture=self._host.architecture,
             location=lambda caller, code: links.location(code, caller),
             object_store=None,
+            allocated=allocated,
             now=time.time,
             new_id=uuid_text,
         )

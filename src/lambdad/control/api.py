@@ -6,7 +6,7 @@ from typing import Protocol
 
 from lambdad.domain import limits
 from lambdad.domain.caller import Caller
-from lambdad.domain.functions import Code
+from lambdad.domain.functions import Code, Function
 
 Location = Callable[[Caller, Code], str]
 """A URL where the caller can fetch the package for ten minutes, as `GetFunction` answers it."""
@@ -30,3 +30,13 @@ class AccountLimits:
     """How many of them no function may reserve."""
     code_storage: int = limits.CODE_STORAGE
     """Bytes of all packages of functions, versions and layers."""
+
+
+Allocated = Callable[[Function, str], tuple[int, str | None]]
+"""Of the provisioned concurrency that a qualifier of a function is configured with: how many environments are initialised, and
+why more could not be had, where that has failed."""
+
+
+def nothing_allocated(function: Function, qualifier: str) -> tuple[int, str | None]:
+    """Where there are no environments at all."""
+    return 0, None

@@ -1,7 +1,7 @@
 """Reserved and provisioned concurrency: what is promised to a function out of the account's concurrency.
 
-Provisioned concurrency is a configuration so far: no environments are made for it, and the answers say so (nothing allocated,
-IN_PROGRESS). https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
+Control only stores what is wanted; whoever has the environments (the worker manager) follows the records and says what there
+is. https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from lambdad.control.api import AccountLimits
+from lambdad.control.api import AccountLimits, Allocated
 from lambdad.control.ledger import Change, Ledger
 from lambdad.control.lookup import exists, function_name, require_function, require_version, unqualified_name
 from lambdad.control.pages import page
@@ -43,8 +43,9 @@ def unreserved(records: Records, limits: AccountLimits, account: str, region: st
 
 
 class Concurrency:
-    def __init__(self, ledger: Ledger, limits: AccountLimits) -> None:
+    def __init__(self, ledger: Ledger, limits: AccountLimits, allocated: Allocated) -> None:
         self._ledger = ledger
+        self._allocated = allocated
         self._limits = limits
         # The sum over all functions is checked, and no record guards a sum: promises are made one after the other.
         self._promising = asyncio.Lock()
@@ -119,7 +120,7 @@ class Concurrency:
 
         async with self._promising:
             await self._ledger.change(lambda: require_function(self._ledger.records, name), change)
-        return _provisioned_answer(config)
+        return _answer(config, 0, None)
 
     @staticmethod
     def _check_only_one(function: Function, qualifier: str, version: str) -> None:
@@ -162,13 +163,18 @@ class Concurrency:
                 "No Provisioned Concurrency Config found for this function",
                 404,
             )
-        return _provisioned_answer(config)
+        return self._provisioned_answer(function, name.qualifier or LATEST, config)
+
+    def _provisioned_answer(self, function: Function, qualifier: str, config: ProvisionedConcurrency) -> dict[str, Any]:
+        return _answer(config, *self._allocated(function, qualifier))
 
     async def list_provisioned(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         name = unqualified_name(caller, params, "ListProvisionedConcurrencyConfigs")
         function = require_function(self._ledger.records, name)
         found, marker = page(sorted(function.provisioned.items()), lambda each: each[0], params, limit=PAGE)
-        configs = [{"FunctionArn": f"{function.arn}:{key}", **_provisioned_answer(each)} for key, each in found]
+        configs = [
+            {"FunctionArn": f"{function.arn}:{key}", **self._provisioned_answer(function, key, each)} for key, each in found
+        ]
         return {"ProvisionedConcurrencyConfigs": configs, **marker}
 
     async def delete_provisioned(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
@@ -192,11 +198,16 @@ class Concurrency:
         return name
 
 
-def _provisioned_answer(config: ProvisionedConcurrency) -> dict[str, Any]:
-    return {
+def _answer(config: ProvisionedConcurrency, available: int, failure: str | None) -> dict[str, Any]:
+    answer = {
         "RequestedProvisionedConcurrentExecutions": config.requested,
-        "AvailableProvisionedConcurrentExecutions": 0,
-        "AllocatedProvisionedConcurrentExecutions": 0,
+        "AvailableProvisionedConcurrentExecutions": available,
+        "AllocatedProvisionedConcurrentExecutions": available,
         "Status": "IN_PROGRESS",
         "LastModified": whole_seconds(config.last_modified_ms),
     }
+    if available >= config.requested:
+        answer["Status"] = "READY"
+    elif failure is not None:
+        answer |= {"Status": "FAILED", "StatusReason": failure}
+    return answer

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from lambdad.artifacts.api import Artifacts
 from lambdad.control.account import Account
 from lambdad.control.aliases import Aliases
-from lambdad.control.api import AccountLimits, Location, ObjectStore
+from lambdad.control.api import AccountLimits, Allocated, Location, ObjectStore, nothing_allocated
 from lambdad.control.code import FunctionCode
 from lambdad.control.code_signing import CodeSigning
 from lambdad.control.concurrency import Concurrency
@@ -46,13 +46,14 @@ class LambdaControl:
         object_store: ObjectStore | None,
         now: Callable[[], float],
         new_id: Callable[[], str],
+        allocated: Allocated = nothing_allocated,
         parallel: int = PARALLEL,
         grace: float = GRACE,
     ) -> None:
         """`available`: identifiers of the runtimes that this host can run now. `architecture`: x86_64 or arm64, the host's.
 
-        `now`: epoch seconds. `new_id`: a new uuid each time. `parallel`: packages prepared at once. `grace`: seconds that
-        a package outlives its last reference.
+        `allocated`: what there is of a configuration of provisioned concurrency. `now`: epoch seconds. `new_id`: a new uuid
+        each time. `parallel`: packages prepared at once. `grace`: seconds that a package outlives its last reference.
         """
         ledger = Ledger(records, writer, now=now, new_id=new_id)
         packages = Packages(ledger, artifacts, object_store, limits, grace=grace)
@@ -64,7 +65,7 @@ class LambdaControl:
             Layers(ledger, packages, location),
             LayerPermissions(ledger),
             Permissions(ledger),
-            Concurrency(ledger, limits),
+            Concurrency(ledger, limits, allocated),
             EventInvoke(ledger),
             RuntimeManagementConfigs(ledger),
             CodeSigning(ledger),

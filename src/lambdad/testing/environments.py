@@ -20,9 +20,12 @@ async def echo(invocation: Invocation) -> Outcome:
 class ScriptedEnvironment:
     """Implements `lambdad.worker.api.Environment`; fails the test that invokes it twice at a time or after its end."""
 
-    def __init__(self, id: str, version: Version, worker: "ScriptedWorker") -> None:
+    def __init__(
+        self, id: str, version: Version, worker: "ScriptedWorker", initialization: Initialization = "on-demand"
+    ) -> None:
         self.id = id
         self.version = version
+        self.initialization = initialization
         self.served: list[Invocation] = []
         self.ended: EndReason | None = None
         self._worker = worker
@@ -122,7 +125,7 @@ class ScriptedWorker:
         if failure is not None:
             self.promised_mb -= version.memory_size
             raise failure
-        environment = ScriptedEnvironment(f"env-{next(self._ids)}", version, self)
+        environment = ScriptedEnvironment(f"env-{next(self._ids)}", version, self, initialization)
         self.started.append(environment)
         return environment
 

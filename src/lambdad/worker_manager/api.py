@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from lambdad.domain.functions import Version
+from lambdad.domain.functions import Function, Version
 from lambdad.worker.api import Environment
 
 
@@ -23,6 +23,18 @@ class PoolReport:
     """Requests that wait for an environment."""
     retired: bool
     """The build is no longer current; its environments end when they come back."""
+    provisioned: int = 0
+    """Of those that are busy or idle, the ones for provisioned concurrency."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """What there is of one configuration of provisioned concurrency."""
+
+    available: int
+    """Environments that are initialised."""
+    failure: str | None
+    """Why more could not be had, where the latest try failed."""
 
 
 class WorkerManager(Protocol):
@@ -34,6 +46,10 @@ class WorkerManager(Protocol):
         ...
 
     def introspect(self) -> Sequence[PoolReport]: ...
+
+    def allocation(self, function: Function, qualifier: str) -> Allocation:
+        """Of the provisioned concurrency that `qualifier` is configured with."""
+        ...
 
     async def close(self) -> None:
         """End every environment, the busy ones after their present invocation or at the grace period's end."""

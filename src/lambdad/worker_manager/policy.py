@@ -10,6 +10,8 @@ Every change is decided anew, so that no request waits while an environment of i
     no worker has room     the environment that has been idle longest, of whatever build, ends to make room;
                            with nothing idle anywhere the request is refused
     one dies while idle    it leaves at once
+    provisioned            a build with provisioned concurrency keeps so many environments of its own, initialised ahead; they
+                           are taken first, never expire, make no room for others, and are replaced when they die
     a build is replaced    its idle environments end now, its busy ones when they are returned
     a function grows       by no more than `scaling_rate` environments in ten seconds, a budget that is refilled continuously;
                            a request that needs one more is refused with 429
@@ -21,9 +23,8 @@ Every change is decided anew, so that no request waits while an environment of i
 """
 
 from collections import deque
-from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Generic, TypeAlias, TypeVar
+from collections.abc import Collection, Mapping
+from typing import Generic
 
 from lambdad.domain.errors import LambdadError, PlatformError, TooManyRequests
 from lambdad.domain.functions import Version
@@ -31,85 +32,20 @@ from lambdad.domain.limits import SCALING_PERIOD
 from lambdad.domain.pace import Pace
 from lambdad.placement.api import NoCapacity
 from lambdad.sandbox.api import SandboxFailure
-from lambdad.worker.api import EndReason, Environment
+from lambdad.worker.api import Environment
 from lambdad.worker_manager.api import PoolReport
-
-W = TypeVar("W")
-"""What waits: the shell's own kind of object, hashable."""
-
-Key: TypeAlias = tuple[str, str, str, str, str]
-"""Account, region, function name, version, build."""
+from lambdad.worker_manager.pool import Effect, End, Grant, Key, Pool, Provision, Refuse, Start, W
 
 START_ATTEMPTS = 2
 """How many failed starts one request bears before it is refused."""
+
+FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
+"""Seconds until a failed start for provisioned concurrency is tried again; the wait doubles."""
 
 _FORGET = 256
 
 UNLIMITED = 1_000_000
 """More starts at a time than any host can run."""
-
-
-@dataclass(slots=True, eq=False)
-class Pool(Generic[W]):
-    """The environments of one build, by what they do now."""
-
-    key: Key
-    version: Version
-    idle: deque[tuple[Environment, float]]
-    """With the time since when; the most recently used one is on the right."""
-    busy: dict[str, Environment]
-    """By id."""
-    starting: int
-    waiting: dict[W, int]
-    """Longest waiting first, with the number of failed starts that each has borne."""
-    retired: bool
-
-    def __repr__(self) -> str:
-        _, _, name, version, _ = self.key
-        counts = (
-            (len(self.busy), "busy"),
-            (len(self.idle), "idle"),
-            (self.starting, "starting"),
-            (len(self.waiting), "waiting"),
-        )
-        text = ", ".join(f"{count} {what}" for count, what in counts if count)
-        return f"<Pool {name}:{version} [{text or 'empty'}]{' retired' if self.retired else ''}>"
-
-    @property
-    def empty(self) -> bool:
-        return not (self.idle or self.busy or self.starting or self.waiting)
-
-
-@dataclass(frozen=True, slots=True)
-class Grant(Generic[W]):
-    """`waiter` holds `environment` from now on."""
-
-    waiter: W
-    environment: Environment
-    pool: Pool[W]
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse(Generic[W]):
-    waiter: W
-    error: LambdadError
-
-
-@dataclass(frozen=True, slots=True)
-class Start(Generic[W]):
-    """Start an environment; `started` or `start_failed` follows. Where room has to be made, end `first` before."""
-
-    pool: Pool[W]
-    first: Environment | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    environment: Environment
-    reason: EndReason
-
-
-Effect: TypeAlias = Grant[W] | Refuse[W] | Start[W] | End
 
 
 class Pools(Generic[W]):
@@ -128,6 +64,8 @@ class Pools(Generic[W]):
         """Starts that are under way and hold one of the `parallel` turns."""
         self.queue: deque[Pool[W]] = deque()
         """Starts that wait for their turn."""
+        self.provisioned: dict[Key, Pool[W]] = {}
+        """The pools with provisioned concurrency. What these miss is started when nothing is queued."""
         self.by_key: dict[Key, Pool[W]] = {}
         self.idle = 0
         self.closing = False
@@ -144,6 +82,15 @@ class Pools(Generic[W]):
 
     def take(self, pool: Pool[W]) -> Environment | None:
         """The most recently used idle environment, now busy; None: `request` one."""
+        provision = pool.provision
+        if provision is not None:
+            if provision.idle:
+                provision.invocations += 1
+                environment = provision.idle.pop()
+                pool.busy[environment.id] = environment
+                return environment
+            if pool.idle:
+                provision.spillovers += 1
         if not pool.idle:
             return None
         environment, _ = pool.idle.pop()
@@ -172,7 +119,7 @@ class Pools(Generic[W]):
         pool.starting -= 1
         return self._free(pool, environment, now)
 
-    def turn_over(self) -> list[Effect[W]]:
+    def turn_over(self, now: float) -> list[Effect[W]]:
         """A start has ended, well or not, or takes too long to hold back others: the next one's turn. Once for each Start."""
         self.running -= 1
         effects: list[Effect[W]] = []
@@ -184,7 +131,7 @@ class Pools(Generic[W]):
                 self._tidy(pool)
             else:
                 effects.append(self._start(pool))
-        return effects
+        return effects + self._provision_missing(now)
 
     def start_failed(self, pool: Pool[W], error: LambdadError) -> list[Effect[W]]:
         """`turn_over` comes after it."""
@@ -207,27 +154,73 @@ class Pools(Generic[W]):
         self._tidy(pool)
         return [Refuse(waiter, error)]
 
+    def provision(
+        self, function: tuple[str, str, str], wanted: Mapping[str, tuple[Version, int]], now: float
+    ) -> list[Effect[W]]:
+        """Of this function (account, region, name) these versions, and no others, have provisioned concurrency from now on:
+        by version number, with the count. More is started, fewer end as they come free."""
+        effects: list[Effect[W]] = []
+        for key, pool in list(self.provisioned.items()):
+            if key[:3] == function and (key[3] not in wanted or wanted[key[3]][0].build != key[4]):
+                effects += self._provide(pool, 0)
+        for version, count in wanted.values():
+            effects += self._provide(self.pool(version), count)
+        return effects + self._provision_missing(now)
+
+    def provisioned_started(self, pool: Pool[W], environment: Environment, now: float) -> list[Effect[W]]:
+        """`turn_over` comes after it."""
+        provision = pool.provision
+        if provision is None:
+            return self._free(pool, environment, now)
+        provision.starting -= 1
+        provision.failure, provision.failures, provision.retry_at = None, 0, None
+        if len(provision.held) < provision.target:
+            provision.held.add(environment.id)
+        effects = self._free(pool, environment, now)
+        self._settle(pool)
+        return effects
+
+    def provisioned_failed(self, pool: Pool[W], error: LambdadError, now: float) -> list[Effect[W]]:
+        """A start for provisioned concurrency: nobody waits for it, so it is tried again, later and later."""
+        provision = pool.provision
+        if provision is None:
+            return []
+        if isinstance(error, NoCapacity) and provision.target:
+            oldest = self._longest_idle()
+            if oldest is not None:
+                self.running += 1
+                return [Start(pool, self._drop_longest_idle(oldest), provisioned=True)]
+        provision.starting -= 1
+        provision.failure = error.message
+        provision.retry_at = now + min(FIRST_RETRY * 2.0 ** min(provision.failures, 16), LONGEST_RETRY)
+        provision.failures += 1
+        self._settle(pool)
+        return []
+
     def returned(self, pool: Pool[W], environment: Environment, alive: bool, now: float) -> list[Effect[W]]:
         """The holder is done with it."""
         del pool.busy[environment.id]
-        if not alive:
-            self._tidy(pool)
-            return [End(environment, "FAILURE")]
-        return self._free(pool, environment, now)
+        if alive:
+            return self._free(pool, environment, now)
+        effects: list[Effect[W]] = [End(environment, "FAILURE")]
+        return effects + self._lost(pool, environment, now)
 
-    def died(self, pool: Pool[W], environment: Environment) -> list[Effect[W]]:
+    def died(self, pool: Pool[W], environment: Environment, now: float) -> list[Effect[W]]:
         """News of its end. One that is busy is left to its holder, who learns it by himself."""
-        for at, (idle, _) in enumerate(pool.idle):
-            if idle is environment:
-                del pool.idle[at]
-                self.idle -= 1
-                self._tidy(pool)
-                return [End(environment, "FAILURE")]
-        return []
+        if pool.provision is not None and environment in pool.provision.idle:
+            pool.provision.idle.remove(environment)
+        else:
+            at = next((at for at, (idle, _) in enumerate(pool.idle) if idle is environment), None)
+            if at is None:
+                return []
+            del pool.idle[at]
+            self.idle -= 1
+        effects: list[Effect[W]] = [End(environment, "FAILURE")]
+        return effects + self._lost(pool, environment, now)
 
     def expire(self, now: float) -> list[Effect[W]]:
-        """End what has been idle for too long."""
-        effects: list[Effect[W]] = []
+        """End what has been idle for too long, and try again to provision what failed."""
+        effects = self._provision_missing(now)
         for pool in list(self.by_key.values()):
             while pool.idle and pool.idle[0][1] + self.keep_warm <= now:
                 effects.append(End(self._drop_longest_idle(pool), "SPINDOWN"))
@@ -236,7 +229,9 @@ class Pools(Generic[W]):
     def next_expiry(self) -> float | None:
         """When `expire` has something to do, unless it is used before."""
         oldest = self._longest_idle()
-        return None if oldest is None else oldest.idle[0][1] + self.keep_warm
+        times = [pool.provision.retry_at for pool in self.provisioned.values() if pool.provision is not None]
+        times.append(None if oldest is None else oldest.idle[0][1] + self.keep_warm)
+        return min((time for time in times if time is not None), default=None)
 
     def retire(self, function: tuple[str, str, str], current: Collection[tuple[str, str]]) -> list[Effect[W]]:
         """Of this function (account, region, name) only the builds in `current` (version, build) are served from now on."""
@@ -258,27 +253,29 @@ class Pools(Generic[W]):
         return effects
 
     def report(self) -> list[PoolReport]:
-        return [
-            PoolReport(
-                pool.version.qualified_arn,
-                pool.version.build,
-                len(pool.busy),
-                len(pool.idle),
-                pool.starting,
-                len(pool.waiting),
-                pool.retired,
-            )
-            for pool in self.by_key.values()
-        ]
+        return [pool.report for pool in self.by_key.values()]
 
     def _free(self, pool: Pool[W], environment: Environment, now: float) -> list[Effect[W]]:
+        provision = pool.provision
         if pool.waiting:
             waiter = next(iter(pool.waiting))
             del pool.waiting[waiter]
             pool.busy[environment.id] = environment
+            if provision is not None:
+                if environment.id in provision.held:
+                    provision.invocations += 1
+                else:
+                    provision.spillovers += 1
             return [Grant(waiter, environment, pool)]
         if pool.retired:
             self._tidy(pool)
+            return [End(environment, "SPINDOWN")]
+        if provision is not None and environment.id in provision.held:
+            if len(provision.held) <= provision.target:
+                provision.idle.append(environment)
+                return []
+            provision.held.discard(environment.id)
+            self._settle(pool)
             return [End(environment, "SPINDOWN")]
         pool.idle.append((environment, now))
         self.idle += 1
@@ -308,13 +305,65 @@ class Pools(Generic[W]):
         self.queue.extend([pool] * (missing - turns))
         return [self._start(pool) for _ in range(turns)]
 
+    def _provide(self, pool: Pool[W], count: int) -> list[Effect[W]]:
+        """`pool` is to have so many; those that are too many and idle end."""
+        provision = pool.provision
+        if provision is None:
+            if not count or pool.retired:
+                self._tidy(pool)
+                return []
+            provision = pool.provision = Provision(count)
+            self.provisioned[pool.key] = pool
+        if provision.target != count:
+            provision.target, provision.retry_at = count, None
+        effects: list[Effect[W]] = []
+        while provision.idle and len(provision.held) > count:
+            environment = provision.idle.pop(0)
+            provision.held.discard(environment.id)
+            effects.append(End(environment, "SPINDOWN"))
+        self._settle(pool)
+        return effects
+
+    def _provision_missing(self, now: float) -> list[Effect[W]]:
+        """Start for provisioned concurrency what turns are left for: requests that wait come first."""
+        effects: list[Effect[W]] = []
+        for pool in self.provisioned.values():
+            provision = pool.provision
+            if provision is None or (provision.retry_at is not None and provision.retry_at > now):
+                continue
+            # After a failure one is tried before the others.
+            missing = min(provision.missing, 0 if provision.starting else 1) if provision.failures else provision.missing
+            for _ in range(min(missing, self.parallel - self.running)):
+                provision.retry_at = None
+                provision.starting += 1
+                self.running += 1
+                effects.append(Start(pool, provisioned=True))
+        return effects
+
+    def _lost(self, pool: Pool[W], environment: Environment, now: float) -> list[Effect[W]]:
+        """It is gone; where it was provisioned, another takes its place."""
+        if pool.provision is not None and environment.id in pool.provision.held:
+            pool.provision.held.discard(environment.id)
+            self._settle(pool)
+            return self._provision_missing(now)
+        self._tidy(pool)
+        return []
+
+    def _settle(self, pool: Pool[W]) -> None:
+        """Forget provisioned concurrency that is over."""
+        provision = pool.provision
+        if provision is not None and not (provision.target or provision.held or provision.starting):
+            pool.provision = None
+            del self.provisioned[pool.key]
+            self._tidy(pool)
+
     def _start(self, pool: Pool[W], first: Environment | None = None) -> Start[W]:
         self.running += 1
         return Start(pool, first)
 
     def _retire(self, pool: Pool[W]) -> list[Effect[W]]:
         pool.retired = True
-        effects: list[Effect[W]] = []
+        effects = self._provide(pool, 0) if pool.provision is not None else []
         while pool.idle:
             effects.append(End(self._drop_longest_idle(pool), "SPINDOWN"))
         self._tidy(pool)

@@ -13,9 +13,12 @@ from lambdad.domain.functions import Function, Version
 from lambdad.domain.limits import SCALING_RATE
 from lambdad.placement.api import Placement
 from lambdad.records.api import Records
-from lambdad.worker.api import EndReason, Environment
-from lambdad.worker_manager.api import PoolReport
-from lambdad.worker_manager.policy import UNLIMITED, Effect, End, Grant, Pool, Pools, Refuse, Start
+from lambdad.records.provisioned import shares, split
+from lambdad.sandbox.api import SandboxFailure
+from lambdad.worker.api import EndReason, Environment, Initialization
+from lambdad.worker_manager.api import Allocation, PoolReport
+from lambdad.worker_manager.policy import UNLIMITED, Pools
+from lambdad.worker_manager.pool import Effect, End, Grant, Pool, Provision, Refuse, Start
 
 KEEP_WARM = 600.0
 """Seconds. AWS reclaims idle environments after minutes, typically 5 to 15, without a promise."""
@@ -30,6 +33,9 @@ PATIENCE = 0.1
 """Seconds of INIT after which a start no longer holds back others: it waits for something else than this host's processors."""
 
 STARTS_PER_CORE = 2
+
+INIT_FAILURE = "FUNCTION_ERROR_INIT_FAILURE"
+"""`StatusReason` of provisioned concurrency whose environments fail in INIT."""
 
 _Waiter: TypeAlias = "asyncio.Future[Environment]"
 _log = logging.getLogger("lambdad.worker_manager")
@@ -62,6 +68,8 @@ class LocalWorkerManager:
         self._ending: set[asyncio.Task[None]] = set()
         self._drained = asyncio.Event()
         self._stop_listening = records.listen(self._record_changed)
+        for function in records.all_functions():
+            self._record_changed(None, function)
 
     def __repr__(self) -> str:
         return repr(self._pools)
@@ -72,6 +80,24 @@ class LocalWorkerManager:
 
     def introspect(self) -> Sequence[PoolReport]:
         return self._pools.report()
+
+    def allocation(self, function: Function, qualifier: str) -> Allocation:
+        """See `WorkerManager.allocation`. Where configurations share a version, the first by name is served first."""
+        held, failure = 0, None
+        for version, count in split(function, qualifier).items():
+            provision = self._provision_of(function.versions[version])
+            if provision is None:
+                continue
+            others = sum(split(function, each).get(version, 0) for each in function.provisioned if each < qualifier)
+            got = min(count, max(0, len(provision.held) - others))
+            held += got
+            if got < count and provision.failure is not None:
+                failure = provision.failure
+        return Allocation(held, failure)
+
+    def _provision_of(self, version: Version) -> Provision | None:
+        pool = self._pools.by_key.get((version.account, version.region, version.name, version.version, version.build))
+        return pool.provision if pool is not None else None
 
     async def close(self) -> None:
         """See `WorkerManager.close`. Starts that nobody waits for are not waited for longer than the grace either."""
@@ -132,11 +158,11 @@ class LocalWorkerManager:
                 case Refuse(waiter, error):
                     if not waiter.done():
                         waiter.set_exception(error)
-                case Start(pool, first):
-                    task = self._loop.create_task(self._start(pool.version, first))
+                case Start() as start:
+                    task = self._loop.create_task(self._start(start))
                     self._starting.add(task)
                     self._turns.add(task)
-                    task.add_done_callback(lambda task, pool=pool: self._start_over(pool, task))  # type: ignore[misc]
+                    task.add_done_callback(lambda task, start=start: self._start_over(start, task))  # type: ignore[misc]
                 case End(environment, reason):
                     self._end(environment, reason)
                 case unknown:
@@ -157,16 +183,18 @@ class LocalWorkerManager:
         self._sweep = None
         self._perform(self._pools.expire(self._loop.time()))
 
-    async def _start(self, version: Version, first: Environment | None) -> Environment:
-        if first is not None:
-            await first.end("SPINDOWN")
-        environment = await self._placement.place(version, "on-demand")
+    async def _start(self, start: Start[_Waiter]) -> Environment:
+        if start.first is not None:
+            await start.first.end("SPINDOWN")
+        how: Initialization = "provisioned-concurrency" if start.provisioned else "on-demand"
+        environment = await self._placement.place(start.pool.version, how)
         task = asyncio.current_task()
         assert task is not None
         slow = self._loop.call_later(PATIENCE, self._turn_over, task)
         try:
-            # True or False: an environment whose INIT failed runs it again with its first invoke.
-            await environment.ready()
+            # On demand True or False will do: an environment whose INIT failed runs it again with its first invoke.
+            if not await environment.ready() and start.provisioned:
+                raise SandboxFailure(INIT_FAILURE)
         except BaseException:
             self._end(environment, "FAILURE")
             raise
@@ -177,28 +205,36 @@ class LocalWorkerManager:
     def _turn_over(self, task: "asyncio.Task[Environment]") -> None:
         if task in self._turns:
             self._turns.remove(task)
-            self._perform(self._pools.turn_over())
+            self._perform(self._pools.turn_over(self._loop.time()))
 
-    def _start_over(self, pool: Pool[_Waiter], task: "asyncio.Task[Environment]") -> None:
+    def _start_over(self, start: Start[_Waiter], task: "asyncio.Task[Environment]") -> None:
         self._starting.discard(task)
-        self._started(pool, task)
+        self._started(start, task)
         self._turn_over(task)
 
-    def _started(self, pool: Pool[_Waiter], task: "asyncio.Task[Environment]") -> None:
+    def _started(self, start: Start[_Waiter], task: "asyncio.Task[Environment]") -> None:
+        pool = start.pool
         if task.cancelled():
-            self._perform(self._pools.start_failed(pool, PlatformError("lambdad is shutting down.")))
+            self._failed(start, PlatformError("lambdad is shutting down."))
             return
         match task.exception():
             case None:
                 environment = task.result()
-                environment.watch(lambda: self._perform(self._pools.died(pool, environment)))
-                self._perform(self._pools.started(pool, environment, self._loop.time()))
+                environment.watch(lambda: self._perform(self._pools.died(pool, environment, self._loop.time())))
+                started = self._pools.provisioned_started if start.provisioned else self._pools.started
+                self._perform(started(pool, environment, self._loop.time()))
             case LambdadError() as error:
                 _log.warning("an environment of %s could not be started: %s", pool.version.qualified_arn, error)
-                self._perform(self._pools.start_failed(pool, error))
+                self._failed(start, error)
             case error:
                 _log.error("starting an environment of %s failed", pool.version.qualified_arn, exc_info=error)
-                self._perform(self._pools.start_failed(pool, PlatformError()))
+                self._failed(start, PlatformError())
+
+    def _failed(self, start: Start[_Waiter], error: LambdadError) -> None:
+        if start.provisioned:
+            self._perform(self._pools.provisioned_failed(start.pool, error, self._loop.time()))
+        else:
+            self._perform(self._pools.start_failed(start.pool, error))
 
     def _end(self, environment: Environment, reason: EndReason) -> None:
         task = self._loop.create_task(environment.end(reason))
@@ -213,6 +249,11 @@ class LocalWorkerManager:
     def _record_changed(self, before: Function | None, after: Function | None) -> None:
         if before is not None:
             self._perform(self._pools.retire((before.account, before.region, before.name), _builds(after)))
+        if after is not None and (after.provisioned or (before is not None and before.provisioned)):
+            wanted = {number: (after.versions[number], count) for number, count in shares(after).items()}
+            ready = {number: each for number, each in wanted.items() if each[0].state == "Active"}
+            function = (after.account, after.region, after.name)
+            self._perform(self._pools.provision(function, ready, self._loop.time()))
 
     def _is_current(self, version: Version) -> bool:
         function = self._records.function(version.account, version.region, version.name)

@@ -11,7 +11,9 @@ from lambdad.placement.api import NoCapacity
 from lambdad.sandbox.api import SandboxFailure
 from lambdad.testing.environments import ScriptedEnvironment, ScriptedWorker
 from lambdad.testing.snapshots import ACCOUNT, REGION, make_version
-from lambdad.worker_manager.policy import Effect, End, Grant, Pool, Pools, Refuse, Start
+from lambdad.worker.api import Environment
+from lambdad.worker_manager.policy import Pools
+from lambdad.worker_manager.pool import Effect, End, Grant, Pool, Refuse, Start
 
 VERSION = make_version("resize", "3")
 
@@ -182,8 +184,8 @@ def test_starts_beyond_the_parallel_ones_take_turns() -> None:
     assert pools.request(b, "2", 0.0) == [Start(b)]
     assert pools.request(c, "3", 0.0) == []
     assert repr(c) == "<Pool c:$LATEST [1 starting, 1 waiting]>"
-    assert pools.turn_over() == [Start(c)]
-    assert pools.turn_over() == []
+    assert pools.turn_over(0.0) == [Start(c)]
+    assert pools.turn_over(0.0) == []
 
 
 def test_a_start_that_nobody_needs_when_its_turn_comes_is_left_out() -> None:
@@ -194,7 +196,7 @@ def test_a_start_that_nobody_needs_when_its_turn_comes_is_left_out() -> None:
     it = environment("a")
     assert pools.started(pool, it, 0.0) == [Grant("1", it, pool)]
     assert pools.returned(pool, it, True, 0.0) == [Grant("2", it, pool)]
-    assert pools.turn_over() == []
+    assert pools.turn_over(0.0) == []
     assert repr(pool) == "<Pool resize:3 [1 busy]>"
 
 
@@ -202,11 +204,15 @@ def test_an_environment_that_dies_while_idle_leaves_at_once() -> None:
     pools: Pools[str] = Pools(600, 10)
     pool = warm(pools, "a", "b")
     dying, _ = pool.idle[0]
-    assert pools.died(pool, dying) == [End(dying, "FAILURE")]
+    assert pools.died(pool, dying, 0.0) == [End(dying, "FAILURE")]
     assert repr(pool) == "<Pool resize:3 [1 idle]>" and pools.idle == 1
     busy = pools.take(pool)
     assert busy is not None
-    assert pools.died(pool, busy) == [], "its holder learns it"
+    assert pools.died(pool, busy, 0.0) == [], "its holder learns it"
+
+
+def everything_idle(pool: Pool[int]) -> list[Environment]:
+    return [it for it, _ in pool.idle] + (pool.provision.idle if pool.provision else [])
 
 
 class PoolsMachine(RuleBasedStateMachine):
@@ -220,8 +226,9 @@ class PoolsMachine(RuleBasedStateMachine):
         self.count = 0
         self.waiting: set[int] = set()
         self.held: dict[str, tuple[Pool[int], ScriptedEnvironment]] = {}
-        self.starts: deque[Pool[int]] = deque()
+        self.starts: deque[Start[int]] = deque()
         self.ended: set[str] = set()
+        self.target = 0
 
     def perform(self, effects: list[Effect[int]]) -> None:
         for effect in effects:
@@ -231,10 +238,10 @@ class PoolsMachine(RuleBasedStateMachine):
                     self.hold(pool, it)
                 case Refuse(waiter, _):
                     self.waiting.remove(waiter)
-                case Start(pool, first):
+                case Start(_, first):
                     if first is not None:
                         self.end(first.id)
-                    self.starts.append(pool)
+                    self.starts.append(effect)
                 case End(it, _):
                     self.end(it.id)
 
@@ -264,22 +271,28 @@ class PoolsMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.starts)
     @rule()
     def started(self) -> None:
-        pool = self.starts.popleft()
+        start = self.starts.popleft()
         self.count += 1
-        self.perform(self.pools.started(pool, ScriptedEnvironment(f"e{self.count}", pool.version, ScriptedWorker()), self.now))
-        self.perform(self.pools.turn_over())
+        it = ScriptedEnvironment(f"e{self.count}", start.pool.version, ScriptedWorker())
+        started = self.pools.provisioned_started if start.provisioned else self.pools.started
+        self.perform(started(start.pool, it, self.now))
+        self.perform(self.pools.turn_over(self.now))
 
     @precondition(lambda self: self.starts)
     @rule(error=st.sampled_from([SandboxFailure("x"), NoCapacity("x"), PlatformError("x")]))
     def start_failed(self, error: LambdadError) -> None:
-        self.perform(self.pools.start_failed(self.starts.popleft(), error))
-        self.perform(self.pools.turn_over())
+        start = self.starts.popleft()
+        if start.provisioned:
+            self.perform(self.pools.provisioned_failed(start.pool, error, self.now))
+        else:
+            self.perform(self.pools.start_failed(start.pool, error))
+        self.perform(self.pools.turn_over(self.now))
 
-    @precondition(lambda self: self.pools.idle)
+    @precondition(lambda self: any(everything_idle(pool) for pool in self.pools.by_key.values()))
     @rule(which=st.integers(0, 100))
     def died(self, which: int) -> None:
-        idle = [(pool, it) for pool in self.pools.by_key.values() for it, _ in pool.idle]
-        self.perform(self.pools.died(*idle[which % len(idle)]))
+        idle = [(pool, it) for pool in self.pools.by_key.values() for it in everything_idle(pool)]
+        self.perform(self.pools.died(*idle[which % len(idle)], self.now))
 
     @precondition(lambda self: self.held)
     @rule(which=st.integers(0, 100), alive=st.booleans())
@@ -304,22 +317,42 @@ class PoolsMachine(RuleBasedStateMachine):
     def updated(self, build: str) -> None:
         self.perform(self.pools.retire((ACCOUNT, REGION, "f"), {("$LATEST", build)}))
 
+    @rule(count=st.integers(0, 3))
+    def provisioned(self, count: int) -> None:
+        wanted = {"$LATEST": (self.versions[2], count)} if count else {}
+        self.perform(self.pools.provision((ACCOUNT, REGION, "g"), wanted, self.now))
+        self.target = count
+
     @invariant()
     def nobody_is_forgotten(self) -> None:
         pools = self.pools.by_key.values()
         assert {waiter for pool in pools for waiter in pool.waiting} == self.waiting
         assert {id for pool in pools for id in pool.busy} == set(self.held)
-        assert sum(pool.starting for pool in pools) == len(self.starts) + len(self.pools.queue)
+        assert sum(pool.starting + (pool.provision.starting if pool.provision else 0) for pool in pools) == len(
+            self.starts
+        ) + len(self.pools.queue)
         assert len(self.starts) == self.pools.running <= 2
         assert self.pools.running == 2 or not self.pools.queue, "a turn is not taken"
         for pool in pools:
             assert pool.starting >= len(pool.waiting), "somebody waits for nothing"
-            assert not (pool.waiting and pool.idle), "somebody waits while an environment is idle"
+            assert not (pool.waiting and everything_idle(pool)), "somebody waits while an environment is idle"
             assert not pool.empty
 
     @invariant()
     def idle_is_counted(self) -> None:
         assert self.pools.idle == sum(len(pool.idle) for pool in self.pools.by_key.values()) <= 3
+
+    @invariant()
+    def provisioned_are_neither_lost_nor_too_many(self) -> None:
+        provisions = {pool.key: pool.provision for pool in self.pools.by_key.values() if pool.provision is not None}
+        assert provisions.keys() == self.pools.provisioned.keys()
+        for key, provision in provisions.items():
+            assert {it.id for it in provision.idle} <= provision.held
+            assert provision.held <= {it.id for it in provision.idle} | set(self.held)
+            assert len(provision.idle) <= provision.target == self.target or not provision.idle
+            if provision.missing and provision.retry_at is None and not provision.failures:
+                assert self.pools.running == 2, "nobody makes what is missing"
+            assert key[2] == "g"
 
     def teardown(self) -> None:
         """All starts succeed and all leases end: everybody has been served, and nothing is left after closing."""

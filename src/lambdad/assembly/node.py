@@ -48,6 +48,7 @@ from lambdad.sandbox.service import NamespaceSandboxes, ProcessSandboxes
 from lambdad.sandbox.service import Settings as SandboxSettings
 from lambdad.services.logs.service import LogsService
 from lambdad.substrate.local import LocalSubstrate
+from lambdad.worker.memory import HostMemory
 from lambdad.worker.service import LocalWorker
 from lambdad.worker_manager.service import STARTS_PER_CORE, LocalWorkerManager
 
@@ -191,6 +192,7 @@ class Node:
             serve_endpoint=endpoints.serve,
         )
         close(worker.close)
+        host_memory = HostMemory()
         placement = LocalPlacement([worker])
         manager = LocalWorkerManager(
             placement,
@@ -198,6 +200,9 @@ class Node:
             keep_warm=settings.keep_warm,
             grace=settings.grace,
             scaling_rate=settings.scaling_rate,
+            max_age=settings.max_age,
+            memory_left=host_memory.available,
+            memory_floor=memory_floor(settings.memory_floor, host_memory.total()),
             parallel_starts=settings.parallel_starts or STARTS_PER_CORE * (os.cpu_count() or 1),
         )
         close(manager.close)
@@ -248,6 +253,11 @@ class Node:
         sandboxes = kind(self._host, means, lambda: uuid.uuid4().hex)
         await sandboxes.open()
         return sandboxes
+
+
+def memory_floor(setting: int | None, total: int | None) -> int:
+    """MB."""
+    return min(1024, (total or 0) // 20) if setting is None else setting
 
 
 def boot_id() -> str:

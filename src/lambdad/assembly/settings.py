@@ -38,6 +38,11 @@ class Settings:
     """Seconds that an idle environment is kept. AWS keeps them for some 5 to 15 minutes."""
     parallel_starts: int | None = None
     """Environments that are made at a time; None: two for each processor. More would only make each of them slower."""
+    max_age: float = 50_400.0
+    """Seconds after which an environment is replaced by a new one: 14 hours, as long as AWS leases a worker for."""
+    memory_floor: int | None = None
+    """MB that the host is to have left; under that idle environments end, those idle longest first. None: a twentieth of
+    the host's memory, at most 1,024. 0: idle environments never mind the host's memory."""
     stems: int = 2
     """Sandboxes kept ready, without code, for each runtime in use."""
     memory: int | None = None

@@ -54,6 +54,13 @@ def _setting(name: str, kind: Any, help: str, *, shown: str | None = None) -> Ca
 @_setting("scaling_rate", click.IntRange(0), "Environments that a function may gain in ten seconds; 0: any number.")
 @_setting("keep_warm", click.FloatRange(0), "Seconds that an idle environment is kept.")
 @_setting("parallel_starts", click.IntRange(1), "Environments that are made at a time.", shown="two for each processor")
+@_setting("max_age", click.FloatRange(1), "Seconds after which an environment is replaced by a new one.")
+@_setting(
+    "memory_floor",
+    click.IntRange(0),
+    "MB the host is to have left; under that idle environments end. 0 turns this off.",
+    shown="a twentieth of the host's, at most 1024",
+)
 @_setting("stems", click.IntRange(0), "Sandboxes kept ready for each runtime in use.")
 @_setting("memory", click.IntRange(1), "MB that environments may be promised together.", shown="no limit")
 @_setting("grace", click.FloatRange(0), "Seconds that running requests get to finish when lambdad stops.")

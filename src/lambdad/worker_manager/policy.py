@@ -12,6 +12,9 @@ Every change is decided anew, so that no request waits while an environment of i
     one dies while idle    it leaves at once
     provisioned            a build with provisioned concurrency keeps so many environments of its own, initialised ahead; they
                            are taken first, never expire, make no room for others, and are replaced when they die
+    memory gets scarce     while the host has less than its floor, an eighth of what is idle ends at each look, what was idle
+                           longest first, and each start ends one more
+    one gets old           at `max_age` seconds it ends, a busy one when it is returned, and another takes its place
     a build is replaced    its idle environments end now, its busy ones when they are returned
     a function grows       by no more than `scaling_rate` environments in ten seconds, a budget that is refilled continuously;
                            a request that needs one more is refused with 429
@@ -22,6 +25,7 @@ Every change is decided anew, so that no request waits while an environment of i
 `take`, `request`, `returned`, … are the events of the machine; their answers are the effects, to be performed in order.
 """
 
+import math
 from collections import deque
 from collections.abc import Collection, Mapping
 from typing import Generic
@@ -32,7 +36,7 @@ from lambdad.domain.limits import SCALING_PERIOD
 from lambdad.domain.pace import Pace
 from lambdad.placement.api import NoCapacity
 from lambdad.sandbox.api import SandboxFailure
-from lambdad.worker.api import Environment
+from lambdad.worker.api import EndReason, Environment
 from lambdad.worker_manager.api import PoolReport
 from lambdad.worker_manager.pool import Effect, End, Grant, Key, Pool, Provision, Refuse, Start, W
 
@@ -51,9 +55,23 @@ UNLIMITED = 1_000_000
 class Pools(Generic[W]):
     """All pools. `keep_warm` in seconds; `max_idle` and `parallel` (starts at a time) are for all builds together."""
 
-    def __init__(self, keep_warm: float, max_idle: int, parallel: int = UNLIMITED, scaling_rate: int = 0) -> None:
+    def __init__(
+        self,
+        keep_warm: float,
+        max_idle: int,
+        parallel: int = UNLIMITED,
+        scaling_rate: int = 0,
+        max_age: float = math.inf,
+    ) -> None:
         """`scaling_rate`: environments that one function may gain in SCALING_PERIOD, 0 for any number."""
         self.keep_warm = keep_warm
+        self.max_age = max_age
+        self.born: dict[str, tuple[float, Pool[W], Environment]] = {}
+        """By id, oldest first: every environment that is neither too old nor ended."""
+        self.worn: set[str] = set()
+        """The busy ones that are too old."""
+        self.short_of_memory = False
+        """What the host says, at the latest look."""
         self.scaling_rate = scaling_rate
         self.scaling: dict[tuple[str, str, str], Pace] = {}
         """By function, while its budget is not full; the full ones are forgotten now and then."""
@@ -116,7 +134,9 @@ class Pools(Generic[W]):
         self._tidy(pool)
 
     def started(self, pool: Pool[W], environment: Environment, now: float) -> list[Effect[W]]:
+        """`turn_over` comes after it."""
         pool.starting -= 1
+        self.born[environment.id] = (now, pool, environment)
         return self._free(pool, environment, now)
 
     def turn_over(self, now: float) -> list[Effect[W]]:
@@ -169,6 +189,7 @@ class Pools(Generic[W]):
 
     def provisioned_started(self, pool: Pool[W], environment: Environment, now: float) -> list[Effect[W]]:
         """`turn_over` comes after it."""
+        self.born[environment.id] = (now, pool, environment)
         provision = pool.provision
         if provision is None:
             return self._free(pool, environment, now)
@@ -189,7 +210,9 @@ class Pools(Generic[W]):
             oldest = self._longest_idle()
             if oldest is not None:
                 self.running += 1
-                return [Start(pool, self._drop_longest_idle(oldest), provisioned=True)]
+                first = self._drop_longest_idle(oldest)
+                self._bury(first)
+                return [Start(pool, first, provisioned=True)]
         provision.starting -= 1
         provision.failure = error.message
         provision.retry_at = now + min(FIRST_RETRY * 2.0 ** min(provision.failures, 16), LONGEST_RETRY)
@@ -201,29 +224,32 @@ class Pools(Generic[W]):
         """The holder is done with it."""
         del pool.busy[environment.id]
         if alive:
+            if environment.id in self.worn:
+                return self._replace(pool, environment, now)
             return self._free(pool, environment, now)
-        effects: list[Effect[W]] = [End(environment, "FAILURE")]
+        effects: list[Effect[W]] = [self._end(environment, "FAILURE")]
         return effects + self._lost(pool, environment, now)
 
     def died(self, pool: Pool[W], environment: Environment, now: float) -> list[Effect[W]]:
         """News of its end. One that is busy is left to its holder, who learns it by himself."""
-        if pool.provision is not None and environment in pool.provision.idle:
-            pool.provision.idle.remove(environment)
-        else:
-            at = next((at for at, (idle, _) in enumerate(pool.idle) if idle is environment), None)
-            if at is None:
-                return []
-            del pool.idle[at]
-            self.idle -= 1
-        effects: list[Effect[W]] = [End(environment, "FAILURE")]
+        if not self._take_out(pool, environment):
+            return []
+        effects: list[Effect[W]] = [self._end(environment, "FAILURE")]
         return effects + self._lost(pool, environment, now)
 
     def expire(self, now: float) -> list[Effect[W]]:
-        """End what has been idle for too long, and try again to provision what failed."""
+        """End what has been idle for too long or has become too old, and try again to provision what failed."""
         effects = self._provision_missing(now)
+        while (oldest := next(iter(self.born.values()), None)) is not None and oldest[0] + self.max_age <= now:
+            _, pool, environment = oldest
+            if self._take_out(pool, environment):
+                effects += self._replace(pool, environment, now)
+            else:
+                del self.born[environment.id]
+                self.worn.add(environment.id)
         for pool in list(self.by_key.values()):
             while pool.idle and pool.idle[0][1] + self.keep_warm <= now:
-                effects.append(End(self._drop_longest_idle(pool), "SPINDOWN"))
+                effects.append(self._end(self._drop_longest_idle(pool), "SPINDOWN"))
         return effects
 
     def next_expiry(self) -> float | None:
@@ -231,7 +257,19 @@ class Pools(Generic[W]):
         oldest = self._longest_idle()
         times = [pool.provision.retry_at for pool in self.provisioned.values() if pool.provision is not None]
         times.append(None if oldest is None else oldest.idle[0][1] + self.keep_warm)
+        if self.born and self.max_age < math.inf:
+            times.append(next(iter(self.born.values()))[0] + self.max_age)
         return min((time for time in times if time is not None), default=None)
+
+    def memory(self, short: bool) -> list[Effect[W]]:
+        """The host has, or has not, less memory left than it should. Come again soon while it is short."""
+        self.short_of_memory = short
+        effects: list[Effect[W]] = []
+        for _ in range(-(-self.idle // 8) if short else 0):
+            oldest = self._longest_idle()
+            assert oldest is not None, "so many are idle"
+            effects.append(self._end(self._drop_longest_idle(oldest), "SPINDOWN"))
+        return effects
 
     def retire(self, function: tuple[str, str, str], current: Collection[tuple[str, str]]) -> list[Effect[W]]:
         """Of this function (account, region, name) only the builds in `current` (version, build) are served from now on."""
@@ -248,7 +286,7 @@ class Pools(Generic[W]):
         effects: list[Effect[W]] = []
         for pool in self.by_key.values():
             effects += [Refuse(waiter, PlatformError("lambdad is shutting down.")) for waiter in pool.waiting]
-            effects += [End(environment, "SPINDOWN") for environment in pool.busy.values()]
+            effects += [self._end(environment, "SPINDOWN") for environment in pool.busy.values()]
             pool.waiting.clear()
         return effects
 
@@ -269,21 +307,21 @@ class Pools(Generic[W]):
             return [Grant(waiter, environment, pool)]
         if pool.retired:
             self._tidy(pool)
-            return [End(environment, "SPINDOWN")]
+            return [self._end(environment, "SPINDOWN")]
         if provision is not None and environment.id in provision.held:
             if len(provision.held) <= provision.target:
                 provision.idle.append(environment)
                 return []
             provision.held.discard(environment.id)
             self._settle(pool)
-            return [End(environment, "SPINDOWN")]
+            return [self._end(environment, "SPINDOWN")]
         pool.idle.append((environment, now))
         self.idle += 1
         if self.idle <= self.max_idle:
             return []
         oldest = self._longest_idle()
         assert oldest is not None, "one was just made idle"
-        return [End(self._drop_longest_idle(oldest), "SPINDOWN")]
+        return [self._end(self._drop_longest_idle(oldest), "SPINDOWN")]
 
     def _may_scale(self, pool: Pool[W], now: float) -> bool:
         if not self.scaling_rate:
@@ -320,7 +358,7 @@ class Pools(Generic[W]):
         while provision.idle and len(provision.held) > count:
             environment = provision.idle.pop(0)
             provision.held.discard(environment.id)
-            effects.append(End(environment, "SPINDOWN"))
+            effects.append(self._end(environment, "SPINDOWN"))
         self._settle(pool)
         return effects
 
@@ -357,15 +395,49 @@ class Pools(Generic[W]):
             del self.provisioned[pool.key]
             self._tidy(pool)
 
+    def _end(self, environment: Environment, reason: EndReason) -> End:
+        self._bury(environment)
+        return End(environment, reason)
+
+    def _bury(self, environment: Environment) -> None:
+        if self.born.pop(environment.id, None) is None:
+            self.worn.discard(environment.id)
+
+    def _take_out(self, pool: Pool[W], environment: Environment) -> bool:
+        """Out of the idle ones; False if it is busy."""
+        if pool.provision is not None and environment in pool.provision.idle:
+            pool.provision.idle.remove(environment)
+            return True
+        at = next((at for at, (idle, _) in enumerate(pool.idle) if idle is environment), None)
+        if at is None:
+            return False
+        del pool.idle[at]
+        self.idle -= 1
+        return True
+
+    def _replace(self, pool: Pool[W], environment: Environment, now: float) -> list[Effect[W]]:
+        """It is too old; unless its build is, too, another takes its place. A request that comes meanwhile waits for that."""
+        provisioned = pool.provision is not None and environment.id in pool.provision.held
+        effects: list[Effect[W]] = [self._end(environment, "SPINDOWN")]
+        if not provisioned and not pool.retired and not self.short_of_memory and self.running < self.parallel:
+            pool.starting += 1
+            effects.append(self._start(pool))
+        return effects + self._lost(pool, environment, now)
+
     def _start(self, pool: Pool[W], first: Environment | None = None) -> Start[W]:
         self.running += 1
+        if first is None and self.short_of_memory:
+            oldest = self._longest_idle()
+            first = None if oldest is None else self._drop_longest_idle(oldest)
+        if first is not None:
+            self._bury(first)
         return Start(pool, first)
 
     def _retire(self, pool: Pool[W]) -> list[Effect[W]]:
         pool.retired = True
         effects = self._provide(pool, 0) if pool.provision is not None else []
         while pool.idle:
-            effects.append(End(self._drop_longest_idle(pool), "SPINDOWN"))
+            effects.append(self._end(self._drop_longest_idle(pool), "SPINDOWN"))
         self._tidy(pool)
         return effects
 

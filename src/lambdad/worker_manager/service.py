@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TypeAlias, assert_never
 
@@ -34,6 +34,12 @@ PATIENCE = 0.1
 
 STARTS_PER_CORE = 2
 
+MAX_AGE = 14 * 3600.0
+"""Seconds that an environment lives at most: as long as AWS leases a worker for."""
+
+LOOK, LOOK_WHEN_SHORT = 1.0, 0.1
+"""Seconds between two looks at the host's memory."""
+
 INIT_FAILURE = "FUNCTION_ERROR_INIT_FAILURE"
 """`StatusReason` of provisioned concurrency whose environments fail in INIT."""
 
@@ -54,14 +60,22 @@ class LocalWorkerManager:
         grace: float = GRACE,
         parallel_starts: int = UNLIMITED,
         scaling_rate: int = SCALING_RATE,
+        max_age: float = MAX_AGE,
+        memory_left: Callable[[], int | None] = lambda: None,
+        memory_floor: int = 0,
     ) -> None:
-        """`parallel_starts`: environments that are made at a time; each keeps a processor busy for most of its start."""
+        """`parallel_starts`: environments that are made at a time; each keeps a processor busy for most of its start.
+        `memory_left`: MB that the host has for more, None where it does not tell; under `memory_floor` idle ones go."""
         self._placement = placement
         self._records = records
         self._grace = grace
         self._loop = asyncio.get_running_loop()
-        self._pools: Pools[_Waiter] = Pools(keep_warm, max_idle, parallel_starts, scaling_rate)
+        self._pools: Pools[_Waiter] = Pools(keep_warm, max_idle, parallel_starts, scaling_rate, max_age)
         self._sweep: asyncio.TimerHandle | None = None
+        self._sweep_at = 0.0
+        self._memory_left = memory_left
+        self._memory_floor = memory_floor
+        self._look: asyncio.TimerHandle | None = None
         self._starting: set[asyncio.Task[Environment]] = set()
         self._turns: set[asyncio.Task[Environment]] = set()
         """Starts that hold back others."""
@@ -111,8 +125,9 @@ class LocalWorkerManager:
             task.cancel()
         while self._starting or self._ending:
             await asyncio.wait([*self._starting, *self._ending])
-        if self._sweep is not None:
-            self._sweep.cancel()
+        for timer in (self._sweep, self._look):
+            if timer is not None:
+                timer.cancel()
 
     async def wait(self, version: Version) -> Environment:
         """The cold path of a lease: nothing is idle."""
@@ -120,6 +135,8 @@ class LocalWorkerManager:
         if not pool.retired and not self._is_current(version):
             # The second try of a request that was resolved before an update: no news will come of this build any more.
             pool.retired = True
+        if self._memory_floor:
+            self._perform(self._pools.memory(self._short_of_memory()))
         waiter: _Waiter = self._loop.create_future()
         self._perform(self._pools.request(pool, waiter, self._loop.time()))
         try:
@@ -170,18 +187,40 @@ class LocalWorkerManager:
         self._arm()
 
     def _arm(self) -> None:
-        """One timer for all pools: set for the earliest expiry there was when it was set, and set again when it fires."""
+        """One timer for all pools: set for the earliest expiry there was when it was set, and set again when it fires. Another
+        one looks at the host's memory as long as there are environments."""
+        if self._look is None and self._memory_floor and self._pools.by_key and not self._pools.closing:
+            self._look = self._loop.call_later(LOOK, self._look_at_memory)
         if self._pools.closing:
             if not self._pools.by_key:
                 self._drained.set()
-        elif self._sweep is None:
+        elif self._sweep is None or self._pools.provisioned:
             when = self._pools.next_expiry()
-            if when is not None:
+            # What becomes idle later arms nothing, so the timer may not be further off than it could expire.
+            when = None if when is None else min(when, self._loop.time() + self._pools.keep_warm)
+            if when is not None and (self._sweep is None or when < self._sweep_at):
+                if self._sweep is not None:
+                    self._sweep.cancel()
+                self._sweep_at = when
                 self._sweep = self._loop.call_at(when, self._expire)
 
     def _expire(self) -> None:
         self._sweep = None
         self._perform(self._pools.expire(self._loop.time()))
+
+    def _short_of_memory(self) -> bool:
+        left = self._memory_left()
+        return left is not None and left < self._memory_floor
+
+    def _look_at_memory(self) -> None:
+        self._look = None
+        short = self._short_of_memory()
+        effects = self._pools.memory(short)
+        if effects:
+            _log.warning("%d idle environments end because the host is short of memory", len(effects))
+        if self._pools.by_key and not self._pools.closing:
+            self._look = self._loop.call_later(LOOK_WHEN_SHORT if short and self._pools.idle else LOOK, self._look_at_memory)
+        self._perform(effects)
 
     async def _start(self, start: Start[_Waiter]) -> Environment:
         if start.first is not None:

@@ -213,6 +213,21 @@ async def test_idle_environments_of_others_make_room_for_it_but_not_the_other_wa
     await manager.close()
 
 
+async def test_old_ones_are_replaced_and_scarce_memory_spares_them(clock: VirtualClockLoop, worker: ScriptedWorker) -> None:
+    manager = LocalWorkerManager(
+        LocalPlacement([worker]),
+        SnapshotRecords(provisioned(v1=2)),
+        max_age=1000.0,
+        memory_left=lambda: 0,
+        memory_floor=1,
+    )
+    await clock.advance(999.0)
+    assert worker.environments() == worker.started == worker.started[:2]
+    await clock.advance(2.0)
+    assert worker.environments() == worker.started[2:] and versions(worker) == ["1", "1"]
+    await manager.close()
+
+
 async def test_requests_that_wait_come_before_it(clock: VirtualClockLoop, worker: ScriptedWorker) -> None:
     worker.start_seconds = 1.0
     records = SnapshotRecords(FUNCTION)

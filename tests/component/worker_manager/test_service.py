@@ -178,6 +178,68 @@ async def test_a_slow_init_does_not_hold_back_other_starts(
     await manager.close()
 
 
+async def test_an_environment_is_replaced_at_its_greatest_age(
+    worker: ScriptedWorker, records: SnapshotRecords, clock: VirtualClockLoop
+) -> None:
+    manager = LocalWorkerManager(LocalPlacement([worker]), records, keep_warm=600.0, max_age=3600.0)
+    begin = clock.time()
+    while clock.time() < begin + 3700.0:
+        await hold(manager, 0.0)
+        await clock.advance(300.0)
+    assert await hold(manager, 0.0) == "env-2"
+    assert [environment.ended for environment in worker.started] == ["SPINDOWN", None]
+    assert worker.started[0].served == [] and manager.introspect()[0].idle == 1
+    await manager.close()
+
+
+async def test_a_busy_environment_is_replaced_when_it_comes_back(
+    worker: ScriptedWorker, records: SnapshotRecords, clock: VirtualClockLoop
+) -> None:
+    manager = LocalWorkerManager(LocalPlacement([worker]), records, keep_warm=600.0, max_age=100.0)
+    running = asyncio.create_task(hold(manager, 800.0))
+    await clock.advance(700.0)
+    assert worker.started[0].ended is None
+    assert await running == "env-1", "no request is lost"
+    await clock.advance(1.0)
+    assert worker.started[0].ended == "SPINDOWN"
+    assert await hold(manager, 0.0) == "env-2"
+    await manager.close()
+
+
+async def test_scarce_memory_ends_what_is_idle_longest_first_until_there_is_enough(
+    worker: ScriptedWorker, records: SnapshotRecords, clock: VirtualClockLoop
+) -> None:
+    host_mb = 600
+
+    def left() -> int:
+        return host_mb - 20 * len(worker.environments())
+
+    manager = LocalWorkerManager(LocalPlacement([worker]), records, memory_left=left, memory_floor=100)
+    held = [asyncio.create_task(hold(manager, 1.0 + number / 10)) for number in range(20)]
+    await asyncio.gather(*held)
+    await clock.advance(30.0)
+    assert len(worker.environments()) == 20
+    host_mb = 300
+    await clock.advance(10.0)
+    assert len(worker.environments()) == 10 and left() == 100
+    assert worker.environments() == worker.started[10:]
+    await manager.close()
+
+
+async def test_with_scarce_memory_a_start_ends_an_idle_one_before(
+    worker: ScriptedWorker, records: SnapshotRecords, clock: VirtualClockLoop
+) -> None:
+    other = make_version("other")
+    records.put(make_function("other", latest=other))
+    short = False
+    manager = LocalWorkerManager(LocalPlacement([worker]), records, memory_left=lambda: 0 if short else None, memory_floor=1)
+    await hold(manager, 0.0)
+    short = True
+    async with manager.lease(other):
+        assert worker.started[0].ended == "SPINDOWN"
+    await manager.close()
+
+
 async def test_an_environment_that_died_in_use_is_not_reused(manager: LocalWorkerManager, worker: ScriptedWorker) -> None:
     async with manager.lease(VERSION):
         worker.started[0].lose()

@@ -220,7 +220,7 @@ class PoolsMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pools: Pools[int] = Pools(keep_warm=50.0, max_idle=3, parallel=2)
+        self.pools: Pools[int] = Pools(keep_warm=50.0, max_idle=3, parallel=2, max_age=200.0)
         self.versions = [make_version("f", build="1"), make_version("f", build="2"), make_version("g")]
         self.now = 0.0
         self.count = 0
@@ -317,6 +317,10 @@ class PoolsMachine(RuleBasedStateMachine):
     def updated(self, build: str) -> None:
         self.perform(self.pools.retire((ACCOUNT, REGION, "f"), {("$LATEST", build)}))
 
+    @rule(short=st.booleans())
+    def memory(self, short: bool) -> None:
+        self.perform(self.pools.memory(short))
+
     @rule(count=st.integers(0, 3))
     def provisioned(self, count: int) -> None:
         wanted = {"$LATEST": (self.versions[2], count)} if count else {}
@@ -341,6 +345,12 @@ class PoolsMachine(RuleBasedStateMachine):
     @invariant()
     def idle_is_counted(self) -> None:
         assert self.pools.idle == sum(len(pool.idle) for pool in self.pools.by_key.values()) <= 3
+
+    @invariant()
+    def ages_are_known_of_what_is_alive_and_of_nothing_else(self) -> None:
+        alive = {it.id for pool in self.pools.by_key.values() for it in everything_idle(pool)} | set(self.held)
+        assert alive == self.pools.born.keys() | self.pools.worn
+        assert not self.pools.born.keys() & self.pools.worn and self.pools.worn <= set(self.held)
 
     @invariant()
     def provisioned_are_neither_lost_nor_too_many(self) -> None:

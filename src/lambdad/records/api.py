@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from lambdad.domain.arns import FunctionName
-from lambdad.domain.functions import CodeSigningConfig, Function, LayerName, LayerVersion, Version
+from lambdad.domain.functions import CodeSigningConfig, DeletedFunction, Function, LayerName, LayerVersion, Version
 
 FunctionListener = Callable[[Function | None, Function | None], None]
 """Called with (before, after): None before = created, None after = deleted."""
@@ -20,6 +20,10 @@ class Records(Protocol):
         ...
 
     def all_functions(self) -> Sequence[Function]: ...
+
+    def deleted_function(self, account: str, region: str, name: str) -> DeletedFunction | None:
+        """What is kept of a function that is gone; None once there is one of this name again."""
+        ...
 
     def layer(self, account: str, region: str, name: str) -> LayerName | None: ...
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from lambdad.domain.arns import FunctionName
-from lambdad.domain.functions import CodeSigningConfig, Function, LayerName, LayerVersion, Version
+from lambdad.domain.functions import CodeSigningConfig, DeletedFunction, Function, LayerName, LayerVersion, Version
 from lambdad.records.api import FunctionListener
 from lambdad.records.encoding import PREFIXES, Record, decode
 from lambdad.records.resolve import resolve
@@ -54,6 +54,7 @@ class Snapshot:
         self._current: dict[str, tuple[Record, int]] = {}
         self._by_name: dict[tuple[str, str, str], Function] = {}
         self._functions: dict[Scope, Shelf[str, Function]] = {}
+        self._deleted: dict[tuple[str, str, str], DeletedFunction] = {}
         self._layers: dict[Scope, Shelf[str, LayerName]] = {}
         self._layer_versions: dict[Scope, Shelf[int, LayerVersion]] = {}
         self._code_signing: dict[Scope, Shelf[str, CodeSigningConfig]] = {}
@@ -90,6 +91,9 @@ class Snapshot:
         if self._all is None:
             self._all = tuple([each for scope in sorted(self._functions) for each in self._functions[scope].listed()])
         return self._all
+
+    def deleted_function(self, account: str, region: str, name: str) -> DeletedFunction | None:
+        return self._deleted.get((account, region, name))
 
     def layer(self, account: str, region: str, name: str) -> LayerName | None:
         shelf = self._layers.get((account, region))
@@ -135,6 +139,8 @@ class Snapshot:
             case Function():
                 assert before is None or isinstance(before, Function)
                 self._put_function(subject, before, None if after is None else subject)
+            case DeletedFunction():
+                self._put_deleted(subject, gone=after is None)
             case LayerName():
                 _put(self._layers, (subject.account, subject.region), subject.name, None if after is None else subject)
             case LayerVersion():
@@ -144,6 +150,13 @@ class Snapshot:
                 _put(self._code_signing, (subject.account, subject.region), subject.id, None if after is None else subject)
             case None:
                 raise AssertionError(f"news of {key} without a record")
+
+    def _put_deleted(self, subject: DeletedFunction, *, gone: bool) -> None:
+        name = (subject.account, subject.region, subject.name)
+        if gone:
+            del self._deleted[name]
+        else:
+            self._deleted[name] = subject
 
     def _put_function(self, subject: Function, before: Function | None, after: Function | None) -> None:
         _put(self._functions, (subject.account, subject.region), subject.name, after)

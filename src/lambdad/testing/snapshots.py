@@ -5,7 +5,7 @@ from typing import Any
 
 from lambdad.domain.arns import LATEST, FunctionName
 from lambdad.domain.errors import ResourceNotFound
-from lambdad.domain.functions import Code, CodeSigningConfig, Function, LayerName, LayerVersion, Version
+from lambdad.domain.functions import Code, CodeSigningConfig, DeletedFunction, Function, LayerName, LayerVersion, Version
 from lambdad.records.api import FunctionListener
 
 ACCOUNT = "000000000000"
@@ -57,6 +57,9 @@ class SnapshotRecords:
 
     def all_functions(self) -> Sequence[Function]:
         return list(self._functions.values())
+
+    def deleted_function(self, account: str, region: str, name: str) -> DeletedFunction | None:
+        return None
 
     def layer(self, account: str, region: str, name: str) -> LayerName | None:
         return None

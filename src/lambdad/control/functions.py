@@ -71,8 +71,9 @@ class Functions:
         self._check_absent(name)
         layers = resolve_layers(self._ledger.records, caller, params.get("Layers") or [])
         data = await self._packages.fetch(caller, source)
-        async with self._packages.admission():
-            code = await self._packages.take(caller, data, layers)
+        copies = 2 if params.get("Publish") else 1
+        async with self._packages.admission(caller, copies * len(data)):
+            code = await self._packages.take(data, layers)
 
             def decision() -> tuple[Sequence[Change], dict[str, Any]]:
                 self._check_absent(name)
@@ -171,7 +172,7 @@ class Functions:
         check_configuration(params)
         if params.get("Runtime"):
             check_runtime(params["Runtime"], self._available())
-        async with self._packages.admission():
+        async with self._packages.admission(caller):
             await self._check_new_layers(caller, name, params)
 
             def change(before: Function) -> Function:

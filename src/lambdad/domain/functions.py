@@ -149,6 +149,11 @@ class Function(Struct, frozen=True, kw_only=True):
     def arn(self) -> str:
         return f"arn:aws:lambda:{self.region}:{self.account}:function:{self.name}"
 
+    @property
+    def code_size(self) -> int:
+        """Bytes of its packages, `$LATEST`'s and each version's counted for itself, without the layers."""
+        return self.latest.code.size + sum([version.code.size for version in self.versions.values()])
+
 
 class DeletedFunction(Struct, frozen=True):
     """What stays of a function that had versions: numbers are never used twice, not even under a name that is created anew.

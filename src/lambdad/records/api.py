@@ -41,6 +41,10 @@ class Records(Protocol):
         """By id."""
         ...
 
+    def code_size(self, account: str, region: str) -> int:
+        """`TotalCodeSize`: bytes of the packages of all functions, versions and layer versions, each counted for itself."""
+        ...
+
     def resolve(self, name: FunctionName, draw: float) -> Version:
         """The version that serves an invoke of `name` now; `draw` in [0, 1) decides between an alias's two versions.
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -58,6 +59,7 @@ class Snapshot:
         self._layers: dict[Scope, Shelf[str, LayerName]] = {}
         self._layer_versions: dict[Scope, Shelf[int, LayerVersion]] = {}
         self._code_signing: dict[Scope, Shelf[str, CodeSigningConfig]] = {}
+        self._code_sizes: Counter[Scope] = Counter()
         self._all: tuple[Function, ...] | None = ()
         self._listeners: dict[object, FunctionListener] = {}
         self._ends: list[Callable[[], None]] = []
@@ -111,6 +113,9 @@ class Snapshot:
     def code_signing_configs(self, account: str, region: str) -> Sequence[CodeSigningConfig]:
         return _listed(self._code_signing.get((account, region)))
 
+    def code_size(self, account: str, region: str) -> int:
+        return self._code_sizes[account, region]
+
     def resolve(self, name: FunctionName, draw: float) -> Version:
         return resolve(self._by_name.get((name.account, name.region, name.name)), name, draw)
 
@@ -135,6 +140,8 @@ class Snapshot:
         elif self._current.pop(key, None) is None:
             return
         subject = after if after is not None else before
+        assert subject is not None, f"news of {key} without a record"
+        self._code_sizes[subject.account, subject.region] += _code_size(after) - _code_size(before)
         match subject:
             case Function():
                 assert before is None or isinstance(before, Function)
@@ -148,8 +155,6 @@ class Snapshot:
                 _put(self._layer_versions, scope, subject.version, None if after is None else subject)
             case CodeSigningConfig():
                 _put(self._code_signing, (subject.account, subject.region), subject.id, None if after is None else subject)
-            case None:
-                raise AssertionError(f"news of {key} without a record")
 
     def _put_deleted(self, subject: DeletedFunction, *, gone: bool) -> None:
         name = (subject.account, subject.region, subject.name)
@@ -176,6 +181,16 @@ class Snapshot:
                 asyncio.get_running_loop().call_exception_handler(
                     {"message": f"a listener failed on a change of {subject.arn}", "exception": error}
                 )
+
+
+def _code_size(record: Record | None) -> int:
+    match record:
+        case Function():
+            return record.code_size
+        case LayerVersion():
+            return record.code.size
+        case _:
+            return 0
 
 
 def _listed(shelf: Shelf[K, T] | None) -> Sequence[T]:

@@ -76,6 +76,9 @@ class SnapshotRecords:
     def code_signing_configs(self, account: str, region: str) -> Sequence[CodeSigningConfig]:
         return []
 
+    def code_size(self, account: str, region: str) -> int:
+        return sum(function.code_size for function in self.functions(account, region))
+
     def resolve(self, name: FunctionName, draw: float) -> Version:
         function = self.function(name.account, name.region, name.name)
         if function is None:

@@ -119,9 +119,12 @@ class Stem:
 
     async def ready(self) -> None:
         """Until the first runtime process was started. Raises SandboxFailure."""
-        async with asyncio.timeout(_LONGEST_WAIT):
-            await self._ready
-            await self._started
+        try:
+            async with asyncio.timeout(_LONGEST_WAIT):
+                await self._ready
+                await self._started
+        except TimeoutError as error:
+            raise SandboxFailure(f"sandbox {self.id} was not ready in time") from error
 
     async def specialise(self, prepared: Prepared, limits: Limits) -> None:
         if self._limits is not None:

@@ -33,7 +33,9 @@ class Settings:
     keep_warm: float = 600.0
     """Seconds that an idle environment is kept. AWS keeps them for some 5 to 15 minutes."""
     stems: int = 2
-    """Sandboxes kept ready, without code, for each runtime in use."""
+    """Sandboxes kept ready, without code, for each runtime in use, at least."""
+    most_stems: int = 24
+    """Sandboxes kept ready for one runtime at most; as many as were needed, or functions were created, in the last seconds."""
     memory: int | None = None
     """MB that environments may be promised together; None: no limit but the host's own, since idle functions use a
     fraction of what they are promised."""

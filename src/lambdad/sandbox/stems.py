@@ -21,6 +21,11 @@ _LONGEST_WAIT = 10.0
 """Seconds to wait for a launcher or supervisor; they answer within milliseconds unless the host is in trouble."""
 
 
+_WATCH_AFTER = 0.05
+"""Seconds from specialising to the first look at the memory, off the way of a cold start; the kernel's limit holds from
+the beginning."""
+
+
 class Home(Protocol):
     """What a stem needs of its launcher."""
 
@@ -141,7 +146,7 @@ class Stem:
         if not self.alive:
             raise SandboxFailure(f"sandbox {self.id} is gone")
         if self._watches_memory:
-            self._watch(limits.memory_mb * MIB)
+            self._loop.call_later(_WATCH_AFTER, self._watch_again)
 
     def patrol(self) -> None:
         """Where no control group limits memory, lambdad comes along now and then, and ends what has too much."""
@@ -348,7 +353,7 @@ class Stem:
                 self._watch(threshold)
 
     def _watch_again(self) -> None:
-        """For the runtime that comes after one that was killed."""
+        """For a new runtime: the first, or the one that comes after one that was killed."""
         if self.alive and self._watched is None:
             self._look_at_memory()
 

@@ -19,7 +19,7 @@ _SLACK = 8 * MIB
 """Kernel memory of the processes (stacks, tables, sockets) on top of MemorySize and EphemeralStorage in the hard limit."""
 _LONGEST_WAIT = 10.0
 """Seconds to wait for a launcher or supervisor; they answer within milliseconds unless the host is in trouble."""
-_CLOSER_LOOK = 1.0
+_CLOSER_LOOK = 10.0
 """Seconds after which Max Memory Used is worked out again although the kernel's high-water mark has not moved: files that left
 /tmp may have made room, below that mark, for memory that counts. Each look costs as much as a whole invocation's path."""
 

@@ -41,9 +41,11 @@ from lambdad.frontend.retries import Delays
 from lambdad.frontend.service import LocalFrontend
 from lambdad.logs.service import Logs
 from lambdad.placement.service import LocalPlacement
+from lambdad.records.api import Records
 from lambdad.records.service import Snapshot
 from lambdad.records.write import Writer
 from lambdad.sandbox import host as host_facts
+from lambdad.sandbox.api import Sandboxes
 from lambdad.sandbox.service import NamespaceSandboxes, ProcessSandboxes
 from lambdad.sandbox.service import Settings as SandboxSettings
 from lambdad.services.logs.service import LogsService
@@ -161,6 +163,8 @@ class Node:
         close(sandboxes.close)
         records = Snapshot(substrate.key_values)
         await records.start()
+        close_news = expect_runtimes(sandboxes, records)
+        self._stack.callback(close_news)
         executor = ThreadPoolExecutor(2, thread_name_prefix="packages")
         self._stack.callback(executor.shutdown, cancel_futures=True)
         pythons = [each for each in sandboxes.runtimes() if each.executable and RUNTIMES[each.identifier].family == "python"]
@@ -247,6 +251,7 @@ class Node:
         means = SandboxSettings(
             scratch=settings.data_dir / "run",
             ready=settings.stems,
+            most=max(settings.stems, settings.most_stems),
             endpoint_port=PORT if level == "namespaces" else None,
         )
         kind = NamespaceSandboxes if level == "namespaces" else ProcessSandboxes
@@ -258,6 +263,20 @@ class Node:
 def memory_floor(setting: int | None, total: int | None) -> int:
     """MB."""
     return min(1024, (total or 0) // 20) if setting is None else setting
+
+
+def expect_runtimes(sandboxes: Sandboxes, records: Records) -> Callable[[], None]:
+    """Sandboxes are made ahead for the runtimes of the functions that exist, and for those that are created. The answer ends
+    the latter."""
+    for runtime in {each.latest.runtime for each in records.all_functions()}:
+        if runtime is not None:
+            sandboxes.expect(runtime)
+
+    def news(before: Function | None, after: Function | None) -> None:
+        if before is None and after is not None and after.latest.runtime is not None:
+            sandboxes.expect(after.latest.runtime)
+
+    return records.listen(news)
 
 
 def boot_id() -> str:

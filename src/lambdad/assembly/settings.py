@@ -44,7 +44,9 @@ class Settings:
     """MB that the host is to have left; under that idle environments end, those idle longest first. None: a twentieth of
     the host's memory, at most 1,024. 0: idle environments never mind the host's memory."""
     stems: int = 2
-    """Sandboxes kept ready, without code, for each runtime in use."""
+    """Sandboxes kept ready, without code, for each runtime in use, at least."""
+    most_stems: int = 24
+    """Sandboxes kept ready for one runtime at most; as many as were needed, or functions were created, in the last seconds."""
     memory: int | None = None
     """MB that environments may be promised together; None: no limit but the host's own, since idle functions use a
     fraction of what they are promised."""

@@ -53,6 +53,8 @@ def _setting(name: str, kind: Any, help: str, *, shown: str | None = None) -> Ca
 @_setting("requests_per_concurrency", click.IntRange(0), "Requests per second for each unit of concurrency; 0: any number.")
 @_setting("scaling_rate", click.IntRange(0), "Environments that a function may gain in ten seconds; 0: any number.")
 @_setting("keep_warm", click.FloatRange(0), "Seconds that an idle environment is kept.")
+@_setting("stems", click.IntRange(0), "Sandboxes kept ready for each runtime in use, at least.")
+@_setting("most_stems", click.IntRange(0), "Sandboxes kept ready for one runtime at most.")
 @_setting("parallel_starts", click.IntRange(1), "Environments that are made at a time.", shown="two for each processor")
 @_setting("max_age", click.FloatRange(1), "Seconds after which an environment is replaced by a new one.")
 @_setting(
@@ -61,7 +63,6 @@ def _setting(name: str, kind: Any, help: str, *, shown: str | None = None) -> Ca
     "MB the host is to have left; under that idle environments end. 0 turns this off.",
     shown="a twentieth of the host's, at most 1024",
 )
-@_setting("stems", click.IntRange(0), "Sandboxes kept ready for each runtime in use.")
 @_setting("memory", click.IntRange(1), "MB that environments may be promised together.", shown="no limit")
 @_setting("grace", click.FloatRange(0), "Seconds that running requests get to finish when lambdad stops.")
 @_setting("retry_delay", click.FloatRange(0), "Seconds before the first retry of a failed asynchronous invocation.")

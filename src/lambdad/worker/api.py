@@ -4,14 +4,15 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from msgspec import Struct
+
 from lambdad.domain.functions import Version
 
 Initialization = Literal["on-demand", "provisioned-concurrency", "snap-start"]
 EndReason = Literal["SPINDOWN", "TIMEOUT", "FAILURE"]
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(Struct, frozen=True):
     """One event on its way to a runtime."""
 
     request_id: str
@@ -29,8 +30,7 @@ class Invocation:
     """LogType=Tail."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of an invocation that reached user code."""
 
     payload: bytes

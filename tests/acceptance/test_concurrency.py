@@ -2,6 +2,7 @@
 
 import os
 import signal
+import urllib.request
 from typing import Any
 
 import pytest
@@ -101,3 +102,35 @@ def test_a_reservation_of_one_grants_ten_requests_in_a_second(make: Maker) -> No
             function.invoke()
     assert caught.value.response["Reason"] == "ReservedFunctionInvocationRateLimitExceeded"
     assert caught.value.response["ResponseMetadata"]["HTTPHeaders"]["retry-after"] == "1"
+
+
+def metric(server: Server, name: str, **labels: str) -> float:
+    """0 where there is none yet."""
+    with urllib.request.urlopen(f"{server.url}/_lambdad/metrics") as answer:
+        assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        lines = answer.read().decode().splitlines()
+    wanted = [f'{key}="{value}"' for key, value in labels.items()]
+    found = [line for line in lines if line.partition("{")[0] == name and all(each in line for each in wanted)]
+    return float(found[0].rpartition(" ")[2]) if found else 0.0
+
+
+def test_metrics_count_as_cloudwatch_would(own_server: Server, own_make: Maker) -> None:
+    function = own_make.python_function("def handler(e, c):\n    return 1 / e['n']\n", Publish=True)
+    labels = {"function_name": function.name}
+    provision(function, "1", 1)
+    ready(function.client, function.name, "1", 1)
+    assert [function.invoke({"n": 1}) for _ in range(3)] == [1, 1, 1]
+    function.fail({"n": 0})
+    function.invoke({"n": 1}, Qualifier="1")
+    eventually(lambda: metric(own_server, "lambdad_invocations_total", **labels) == 5)
+    assert metric(own_server, "lambdad_errors_total", **labels) == 1
+    assert metric(own_server, "lambdad_duration_milliseconds_count", **labels) == 5
+    assert metric(own_server, "lambdad_duration_milliseconds_sum", **labels) > 0
+    assert metric(own_server, "lambdad_provisioned_concurrency_invocations_total", executed_version="1", **labels) == 1
+    assert metric(own_server, "lambdad_claimed_account_concurrency", region="us-east-1") == 1
+    function.client.delete_provisioned_concurrency_config(FunctionName=function.name, Qualifier="1")
+    function.client.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=0)
+    with pytest.raises(function.client.exceptions.TooManyRequestsException):
+        function.invoke({"n": 1})
+    assert metric(own_server, "lambdad_throttles_total", **labels) == 1
+    assert metric(own_server, "lambdad_invocations_total", **labels) == 5, "a throttled request is no invocation"

@@ -25,6 +25,7 @@ from typing import Any
 from lambdad import __version__
 from lambdad.artifacts.service import PackageStore
 from lambdad.assembly.endpoints import PORT, FunctionEndpoints
+from lambdad.assembly.metrics import metrics
 from lambdad.assembly.settings import Settings
 from lambdad.control.api import AccountLimits
 from lambdad.control.service import LambdaControl
@@ -40,8 +41,9 @@ from lambdad.edge.service import Edge
 from lambdad.frontend.retries import Delays
 from lambdad.frontend.service import LocalFrontend
 from lambdad.logs.service import Logs
+from lambdad.metering.registry import Registry
 from lambdad.placement.service import LocalPlacement
-from lambdad.records.api import Records
+from lambdad.records.api import FunctionListener, Records
 from lambdad.records.service import Snapshot
 from lambdad.records.write import Writer
 from lambdad.sandbox import host as host_facts
@@ -97,6 +99,7 @@ class _DataPlane:
     worker: LocalWorker
     manager: LocalWorkerManager
     counter: LocalCounter
+    registry: Registry
     frontend: LocalFrontend
 
 
@@ -145,6 +148,7 @@ class Node:
                 "environments": plane.worker.introspect(),
                 **floor.sandboxes.introspect(),
             },
+            metrics=lambda: metrics(plane.registry, plane.counter, plane.manager),
         )
         endpoints.open(edge)
         server = Server(edge)
@@ -185,6 +189,8 @@ class Node:
 
     def _data_plane(self, floor: "_Floor", endpoints: FunctionEndpoints) -> "_DataPlane":
         settings, close = self._settings, self._stack.push_async_callback
+        registry = Registry()
+        self._stack.callback(floor.records.listen(forget_in(registry)))
         worker = LocalWorker(
             floor.sandboxes,
             floor.artifacts,
@@ -194,6 +200,7 @@ class Node:
             credentials=credentials_of,
             capacity_mb=settings.memory or sys.maxsize,
             serve_endpoint=endpoints.serve,
+            measured=registry.invoked,
         )
         close(worker.close)
         host_memory = HostMemory()
@@ -205,16 +212,19 @@ class Node:
             grace=settings.grace,
             scaling_rate=settings.scaling_rate,
             max_age=settings.max_age,
+            throttled=registry.throttled,
             memory_left=host_memory.available,
             memory_floor=memory_floor(settings.memory_floor, host_memory.total()),
             parallel_starts=settings.parallel_starts or STARTS_PER_CORE * (os.cpu_count() or 1),
         )
         close(manager.close)
-        counter = LocalCounter(floor.records, settings.concurrency, per_unit=settings.requests_per_concurrency)
+        counter = LocalCounter(
+            floor.records, settings.concurrency, per_unit=settings.requests_per_concurrency, throttled=registry.throttled
+        )
         self._stack.callback(counter.close)
         delays = Delays((settings.retry_delay, 2 * settings.retry_delay))
         frontend = LocalFrontend(floor.records, counter, manager, delays=delays, grace=settings.grace)
-        return _DataPlane(worker, manager, counter, frontend)
+        return _DataPlane(worker, manager, counter, registry, frontend)
 
     def _control(self, floor: "_Floor", links: CodeLinks, manager: LocalWorkerManager) -> LambdaControl:
         def allocated(function: Function, qualifier: str) -> tuple[int, str | None]:
@@ -277,6 +287,16 @@ def expect_runtimes(sandboxes: Sandboxes, records: Records) -> Callable[[], None
             sandboxes.expect(after.latest.runtime)
 
     return records.listen(news)
+
+
+def forget_in(registry: Registry) -> FunctionListener:
+    """What was counted of a function goes with it."""
+
+    def news(before: Function | None, after: Function | None) -> None:
+        if before is not None and after is None:
+            registry.forget(before.account, before.region, before.name)
+
+    return news
 
 
 def boot_id() -> str:

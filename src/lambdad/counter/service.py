@@ -28,9 +28,9 @@ class LocalCounter:
         *,
         per_unit: int = REQUESTS_PER_CONCURRENCY,
         now: Callable[[], float] = time.monotonic,
-        throttled: Callable[[Function], None] = lambda _: None,
+        throttled: Callable[[str, str, str], None] = lambda *_: None,
     ) -> None:
-        """`throttled` is told of every refusal."""
+        """`throttled` is told account, region and function of every refusal."""
         self._limit = limit
         self._per_unit = per_unit
         self._now = now
@@ -77,7 +77,7 @@ class LocalCounter:
         return self._now()
 
     def refuse(self, function: Function, reason: str) -> TooManyRequests:
-        self._throttled(function)
+        self._throttled(function.account, function.region, function.name)
         return TooManyRequests(Reason=reason, retry_after=RETRY_AFTER)
 
     def _changed(self, before: Function | None, after: Function | None) -> None:

@@ -18,6 +18,7 @@ from lambdad.edge.hosts import Hosts, from_foreign_page
 from lambdad.edge.invoke import InvokeRoute
 from lambdad.edge.route import Found, Routes, Unimplemented, Unknown
 from lambdad.frontend.api import Frontend
+from lambdad.metering.exposition import CONTENT_TYPE as METRICS_TYPE
 from lambdad.wire.api import Service
 from lambdad.wire.match import protocol_of
 from lambdad.wire.messages import Request, Response
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 _OWN = "/_lambdad/"
 _HEALTH = "/_lambdad/health"
 _STATE = "/_lambdad/state"
+_METRICS = "/_lambdad/metrics"
 
 
 def random_id() -> str:
@@ -52,7 +54,8 @@ class Edge:
     """An `Application` for `edge.server.Server`.
 
     `services` answer all operations but Invoke, which goes straight to `frontend`; `health` and `state` are what
-    /_lambdad/health and /_lambdad/state say, as JSON. Nothing here waits for anything but the handlers.
+    /_lambdad/health and /_lambdad/state say, as JSON; `metrics` is what /_lambdad/metrics says, in Prometheus's text format.
+    Nothing here waits for anything but the handlers.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Edge:
         hosts: Hosts,
         health: Callable[[], Mapping[str, Any]],
         state: Callable[[], Mapping[str, Any]],
+        metrics: Callable[[], str] = lambda: "",
         models: Models | None = None,
         new_id: Callable[[], str] = random_id,
     ) -> None:
@@ -78,6 +82,7 @@ class Edge:
         self._links = links
         self._hosts = hosts
         self._reports = {_HEALTH: health, _STATE: state}
+        self._metrics = metrics
         self._new_id = new_id
 
     def seen_by(self, authenticator: Authenticator) -> "Edge":
@@ -169,6 +174,8 @@ class Edge:
         report = self._reports.get(request.path)
         if report is not None and readable:
             return Response(200, [*headers, ("Content-Type", "application/json")], msgspec.json.encode(report()))
+        if request.path == _METRICS and readable:
+            return Response(200, [*headers, ("Content-Type", METRICS_TYPE)], self._metrics().encode())
         if request.path.startswith(downloads.PATH) and readable:
             data = await self._artifacts.read(self._links.verified(request))
             return Response(200, [*headers, ("Content-Type", "application/zip")], data)

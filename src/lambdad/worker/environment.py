@@ -33,6 +33,14 @@ _TRACE_LIMIT: Final = 8192
 beside everything else in a frame's head and in what HTTP clients take as one header."""
 
 
+Measured = Callable[[str, str, str, float, bool], None]
+"""Account, region and function of an invocation that is over, what it took in milliseconds, and whether it failed."""
+
+
+def unmeasured(account: str, region: str, function: str, duration_ms: float, failed: bool) -> None:
+    """Where nobody counts."""
+
+
 class Call:
     """An invocation on its way through this environment; what the machine knows as a Job."""
 
@@ -78,6 +86,7 @@ class ExecutionEnvironment:
         initialization: Initialization = "on-demand",
         runtime_version: str = "",
         ended: "Callable[[ExecutionEnvironment], None]" = lambda _: None,
+        measured: Measured = unmeasured,
     ) -> None:
         """`sandbox` is specialised, its process waits for START; `wall`: seconds since the epoch; `monotonic`: seconds, for
         durations and deadlines (not `loop.time`, which under uvloop counts whole milliseconds); `ended` is called once."""
@@ -93,6 +102,7 @@ class ExecutionEnvironment:
         self._initialization: Initialization = initialization
         self._runtime_version = runtime_version
         self._ended = ended
+        self._measured = measured
         self._gone: Callable[[], None] | None = None
         self._init: asyncio.Future[bool] = loop.create_future()
         self._mail: deque[Event] = deque()
@@ -451,6 +461,8 @@ class ExecutionEnvironment:
         if self._output is not None:
             self._output.drain()
         call = cast(Call, effect.job)
+        version = self.version
+        self._measured(version.account, version.region, version.name, effect.duration_ms, effect.result.status != "success")
         self._log.platform(*self._closing_lines(effect, call))
         call.tail = self._log.end()
 

@@ -16,7 +16,7 @@ from lambdad.runtime_api.machine import Plan
 from lambdad.runtime_api.transport import SCRATCH
 from lambdad.sandbox.api import Limits, Sandbox, Sandboxes, SandboxFailure
 from lambdad.worker.api import Environment, Initialization
-from lambdad.worker.environment import ExecutionEnvironment
+from lambdad.worker.environment import ExecutionEnvironment, Measured, unmeasured
 from lambdad.worker.log import EnvironmentLog
 from lambdad.worker.variables import Paths, Place, runtime_version, start_head
 
@@ -47,11 +47,12 @@ class LocalWorker:
         capacity_mb: int = sys.maxsize,
         endpoint: str | None = None,
         serve_endpoint: EndpointServer | None = None,
+        measured: Measured = unmeasured,
     ) -> None:
         """`wall`: seconds since the epoch; `monotonic`: seconds of a fine clock that never jumps. `new_id`: 32 hex digits,
         never twice the same. `capacity_mb`: memory that may be promised together; placement looks at it. `endpoint`: URL of
         lambdad's AWS endpoint where sandboxes reach the host's loopback; `serve_endpoint`: for those that have a socket of
-        their own for it."""
+        their own for it. `measured` is told of every invocation, after its answer."""
         self.capacity_mb = capacity_mb
         self._sandboxes = sandboxes
         self._artifacts = artifacts
@@ -62,6 +63,7 @@ class LocalWorker:
         self._credentials = credentials
         self._endpoint = endpoint
         self._serve_endpoint = serve_endpoint
+        self._measured = measured
         self._interpreters = {interpreter.identifier: interpreter for interpreter in sandboxes.runtimes()}
         self._environments: dict[str, ExecutionEnvironment] = {}
         self._starting_mb = 0
@@ -173,6 +175,7 @@ class LocalWorker:
             initialization=initialization,
             runtime_version=runtime_version(version.runtime, interpreter.version if interpreter is not None else ""),
             ended=self._forget,
+            measured=self._measured,
         )
         self._environments[id] = environment
         self._promised_mb += version.memory_size

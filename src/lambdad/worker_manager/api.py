@@ -28,6 +28,19 @@ class PoolReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ProvisionReport:
+    """What a version's provisioned concurrency does at one moment, and has done since it was configured."""
+
+    function: tuple[str, str, str, str]
+    """Account, region, name, version."""
+    available: int
+    busy: int
+    invocations: int
+    spillovers: int
+    """Invocations that were served on demand, since all of it was in use."""
+
+
+@dataclass(frozen=True, slots=True)
 class Allocation:
     """What there is of one configuration of provisioned concurrency."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TypeAlias, assert_never
 
-from lambdad.domain.errors import LambdadError, PlatformError
+from lambdad.domain.errors import LambdadError, PlatformError, TooManyRequests
 from lambdad.domain.functions import Function, Version
 from lambdad.domain.limits import SCALING_RATE
 from lambdad.placement.api import Placement
@@ -16,7 +16,7 @@ from lambdad.records.api import Records
 from lambdad.records.provisioned import shares, split
 from lambdad.sandbox.api import SandboxFailure
 from lambdad.worker.api import EndReason, Environment, Initialization
-from lambdad.worker_manager.api import Allocation, PoolReport
+from lambdad.worker_manager.api import Allocation, PoolReport, ProvisionReport
 from lambdad.worker_manager.policy import UNLIMITED, Pools
 from lambdad.worker_manager.pool import Effect, End, Grant, Pool, Provision, Refuse, Start
 
@@ -63,9 +63,11 @@ class LocalWorkerManager:
         max_age: float = MAX_AGE,
         memory_left: Callable[[], int | None] = lambda: None,
         memory_floor: int = 0,
+        throttled: Callable[[str, str, str], None] = lambda *_: None,
     ) -> None:
         """`parallel_starts`: environments that are made at a time; each keeps a processor busy for most of its start.
-        `memory_left`: MB that the host has for more, None where it does not tell; under `memory_floor` idle ones go."""
+        `memory_left`: MB that the host has for more, None where it does not tell; under `memory_floor` idle ones go.
+        `throttled`: is told account, region and function of every refusal for the scaling rate."""
         self._placement = placement
         self._records = records
         self._grace = grace
@@ -75,6 +77,7 @@ class LocalWorkerManager:
         self._sweep_at = 0.0
         self._memory_left = memory_left
         self._memory_floor = memory_floor
+        self._throttled = throttled
         self._look: asyncio.TimerHandle | None = None
         self._starting: set[asyncio.Task[Environment]] = set()
         self._turns: set[asyncio.Task[Environment]] = set()
@@ -109,6 +112,20 @@ class LocalWorkerManager:
                 failure = provision.failure
         return Allocation(held, failure)
 
+    def provisioned(self) -> list[ProvisionReport]:
+        """Every version's, for metrics."""
+        return [
+            ProvisionReport(
+                pool.key[:4],
+                len(provision.held),
+                len(provision.held) - len(provision.idle),
+                provision.invocations,
+                provision.spillovers,
+            )
+            for pool in self._pools.provisioned.values()
+            if (provision := pool.provision) is not None
+        ]
+
     def _provision_of(self, version: Version) -> Provision | None:
         pool = self._pools.by_key.get((version.account, version.region, version.name, version.version, version.build))
         return pool.provision if pool is not None else None
@@ -141,6 +158,9 @@ class LocalWorkerManager:
         self._perform(self._pools.request(pool, waiter, self._loop.time()))
         try:
             return await waiter
+        except TooManyRequests:
+            self._throttled(version.account, version.region, version.name)
+            raise
         except asyncio.CancelledError:
             # The grant or refusal may have come in the same turn of the loop as the cancellation.
             if waiter.cancelled() or not waiter.done():

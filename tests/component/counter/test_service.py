@@ -69,7 +69,7 @@ async def test_regions_and_accounts_do_not_share() -> None:
 async def test_ten_synchronous_requests_per_second_for_each_unit(clock: VirtualClockLoop) -> None:
     function = make_function(reserved_concurrency=1)
     refused: list[str] = []
-    counter = LocalCounter(SnapshotRecords(function), now=clock.time, throttled=lambda function: refused.append(function.name))
+    counter = LocalCounter(SnapshotRecords(function), now=clock.time, throttled=lambda *name: refused.append(name[2]))
     for _ in range(10):
         with counter.slot(function):
             pass

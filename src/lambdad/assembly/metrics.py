@@ -1,0 +1,81 @@
+"""What /_lambdad/metrics says: CloudWatch's metrics of Lambda under Prometheus's kind of names.
+
+Each family's help names the metric of CloudWatch that it stands for; their meaning is AWS's:
+https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+"""
+
+from lambdad.counter.service import LocalCounter
+from lambdad.metering.exposition import Family, text
+from lambdad.metering.registry import Registry
+from lambdad.worker_manager.service import LocalWorkerManager
+
+
+def metrics(registry: Registry, counter: LocalCounter, manager: LocalWorkerManager) -> str:
+    return text([*_functions(registry), *_concurrency(counter), *_provisioned(manager), *_pools(manager)])
+
+
+def _functions(registry: Registry) -> list[Family]:
+    invocations = Family("lambdad_invocations_total", "counter", "Invocations: requests that reached the function.")
+    errors = Family("lambdad_errors_total", "counter", "Errors: invocations that ended in an error of the function.")
+    throttles = Family("lambdad_throttles_total", "counter", "Throttles: requests that were refused with 429.")
+    duration = Family("lambdad_duration_milliseconds", "summary", "Duration: what the function's code took.")
+    for (account, region, name), counts in registry:
+        labels = {"account": account, "region": region, "function_name": name}
+        invocations.add(counts.invocations, **labels)
+        errors.add(counts.errors, **labels)
+        throttles.add(counts.throttles, **labels)
+        duration.add(counts.duration_ms, "_sum", **labels)
+        duration.add(counts.invocations, "_count", **labels)
+    return [invocations, errors, throttles, duration]
+
+
+def _concurrency(counter: LocalCounter) -> list[Family]:
+    executions = Family("lambdad_concurrent_executions", "gauge", "ConcurrentExecutions: of each function that runs now.")
+    account_wide = Family("lambdad_account_concurrent_executions", "gauge", "ConcurrentExecutions: of the region.")
+    unreserved = Family(
+        "lambdad_unreserved_concurrent_executions",
+        "gauge",
+        "UnreservedConcurrentExecutions: on demand, of functions without a reservation.",
+    )
+    claimed = Family(
+        "lambdad_claimed_account_concurrency",
+        "gauge",
+        "ClaimedAccountConcurrency: reserved, provisioned, and in use of the rest.",
+    )
+    for account, region, counted in counter.regions():
+        labels = {"account": account, "region": region}
+        account_wide.add(counted.in_flight, **labels)
+        unreserved.add(counted.unreserved, **labels)
+        claimed.add(counted.promised + counted.unreserved, **labels)
+        for name, use in sorted(counted.uses.items()):
+            if use.in_flight:
+                executions.add(use.in_flight, function_name=name, **labels)
+    return [executions, account_wide, unreserved, claimed]
+
+
+def _provisioned(manager: LocalWorkerManager) -> list[Family]:
+    prefix = "lambdad_provisioned_concurrency"
+    executions = Family(f"{prefix}_executions", "gauge", "ProvisionedConcurrentExecutions: run on it now.")
+    utilization = Family(f"{prefix}_utilization", "gauge", "ProvisionedConcurrencyUtilization: the share of it that is in use.")
+    invocations = Family(f"{prefix}_invocations_total", "counter", "ProvisionedConcurrencyInvocations.")
+    spillover = Family(
+        f"{prefix}_spillover_invocations_total",
+        "counter",
+        "ProvisionedConcurrencySpilloverInvocations: on demand, as all of it was in use.",
+    )
+    for report in manager.provisioned():
+        account, region, name, version = report.function
+        labels = {"account": account, "region": region, "function_name": name, "executed_version": version}
+        executions.add(report.busy, **labels)
+        utilization.add(report.busy / report.available if report.available else 0.0, **labels)
+        invocations.add(report.invocations, **labels)
+        spillover.add(report.spillovers, **labels)
+    return [executions, utilization, invocations, spillover]
+
+
+def _pools(manager: LocalWorkerManager) -> list[Family]:
+    environments = Family("lambdad_environments", "gauge", "Execution environments by what they do; no metric of CloudWatch.")
+    reports = manager.introspect()
+    for what in ("busy", "idle", "starting"):
+        environments.add(sum(getattr(report, what) for report in reports), state=what)
+    return [environments]

@@ -29,6 +29,7 @@ format: $(VENV)/tested
 
 bench: $(VENV)/tested
 	$(BIN)/python bench/run.py
+	$(BIN)/python bench/placement.py
 
 docs: $(VENV)/installed
 	$(BIN)/python -m lambdad.assembly.compatibility > docs/compatibility.md

@@ -8,7 +8,7 @@ from lambdad.testing.environments import ScriptedWorker
 from lambdad.testing.snapshots import make_version
 
 
-async def test_load_spreads_over_workers() -> None:
+async def test_workers_are_filled_up_to_their_comfort_and_then_spread() -> None:
     workers = [ScriptedWorker(capacity_mb=512), ScriptedWorker(capacity_mb=512)]
     placement = LocalPlacement(workers)
     for _ in range(4):

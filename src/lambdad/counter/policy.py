@@ -111,7 +111,10 @@ class Concurrency:
         if use.provisioned:
             share = use.provisioned.get(version)
             if share is not None and share.in_flight < share.limit:
-                return self._taken(use, share)
+                share.in_flight += 1
+                use.in_flight += 1
+                self.in_flight += 1
+                return share
         share = use.on_demand
         if use.reserved is not None:
             if share.in_flight >= use.reserved - use.provisioned_total:
@@ -124,7 +127,10 @@ class Concurrency:
             if now is not None and self.pace is not None and not self.pace.take(now):
                 return "FunctionInvocationRateLimitExceeded"
             self.unreserved += 1
-        return self._taken(use, share)
+        share.in_flight += 1
+        use.in_flight += 1
+        self.in_flight += 1
+        return share
 
     def release(self, use: Use, share: Share) -> None:
         """Give back one unit that `admit` took."""
@@ -133,12 +139,6 @@ class Concurrency:
         self.in_flight -= 1
         if use.reserved is None and share is use.on_demand:
             self.unreserved -= 1
-
-    def _taken(self, use: Use, share: Share) -> Share:
-        share.in_flight += 1
-        use.in_flight += 1
-        self.in_flight += 1
-        return share
 
     def _pace(self, units: int) -> Pace | None:
         return per_second(self.per_unit * units) if self.per_unit * units > 0 else None

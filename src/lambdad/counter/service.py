@@ -42,7 +42,8 @@ class LocalCounter:
 
     def slot(self, function: Function, version: Version | None = None, *, paced: bool = True) -> "Slot":
         """See `Counter.slot`. The unit is taken on entering the block and given back on leaving it."""
-        return Slot(self, function, LATEST if version is None else version.version, paced)
+        region = self._regions.get((function.account, function.region)) or self.region(function.account, function.region)
+        return Slot(self, region, function, LATEST if version is None else version.version, self._now if paced else None)
 
     def in_flight(self, account: str, region: str) -> int:
         return self.region(account, region).in_flight
@@ -73,9 +74,6 @@ class LocalCounter:
             concurrency = self._regions[account, region] = Concurrency(self._limit, self._per_unit)
         return concurrency
 
-    def now(self) -> float:
-        return self._now()
-
     def refuse(self, function: Function, reason: str) -> TooManyRequests:
         self._throttled(function.account, function.region, function.name)
         return TooManyRequests(Reason=reason, retry_after=RETRY_AFTER)
@@ -95,21 +93,29 @@ def _promises(function: Function) -> tuple[int | None, dict[str, int]]:
 class Slot:
     """A context manager written by hand, because it is entered on every invoke."""
 
-    __slots__ = ("_concurrency", "_counter", "_function", "_paced", "_share", "_use", "_version")
+    __slots__ = ("_clock", "_concurrency", "_counter", "_function", "_share", "_use", "_version")
     _share: Share
     _use: Use
 
-    def __init__(self, counter: LocalCounter, function: Function, version: str, paced: bool) -> None:
+    def __init__(
+        self,
+        counter: LocalCounter,
+        concurrency: Concurrency,
+        function: Function,
+        version: str,
+        clock: Callable[[], float] | None,
+    ) -> None:
         self._counter = counter
+        self._concurrency = concurrency
         self._function = function
         self._version = version
-        self._paced = paced
-        self._concurrency = counter.region(function.account, function.region)
+        self._clock = clock
 
     def __enter__(self) -> None:
         concurrency = self._concurrency
-        use = concurrency.use(self._function.name)
-        granted = concurrency.admit(use, self._version, self._counter.now() if self._paced else None)
+        name, clock = self._function.name, self._clock
+        use = concurrency.uses.get(name) or concurrency.use(name)
+        granted = concurrency.admit(use, self._version, None if clock is None else clock())
         if isinstance(granted, str):
             raise self._counter.refuse(self._function, granted)
         self._use = use

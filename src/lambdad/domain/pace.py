@@ -15,9 +15,10 @@ class Pace:
 
     def take(self, now: float) -> bool:
         """One of the budget; False if it is used up."""
-        spent = max(self.spent_until, now) + self.interval
+        spent, interval = self.spent_until, self.interval
+        spent = (spent if spent > now else now) + interval
         # A thousandth of an interval, so that sums of floats do not lose the last one of a full budget.
-        if spent > now + self.saved + self.interval / 1000:
+        if spent > now + self.saved + interval * 0.001:
             return False
         self.spent_until = spent
         return True

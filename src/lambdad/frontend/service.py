@@ -28,6 +28,9 @@ GRACE = 30.0
 _TARGETS = 4096
 """Spellings of function names whose meaning is remembered; some 300 bytes each."""
 
+_OTHERS = 3
+"""How many other environments get an event that never reached a runtime: when a launcher dies, many are lost at once."""
+
 _log = logging.getLogger("lambdad.frontend")
 
 
@@ -160,13 +163,14 @@ class LocalFrontend:
         return self._records.function(name.account, name.region, name.name)
 
     async def _run(self, function: Function, version: Version, invocation: Invocation, *, paced: bool) -> Outcome:
-        """Count, lease, run. An event that never reached the runtime is given to one other environment."""
+        """Count, lease, run. An event that never reached the runtime is given to another environment."""
         with self._counter.slot(function, version, paced=paced):
-            try:
-                async with self._workers.lease(version) as environment:
-                    return await environment.invoke(invocation)
-            except SandboxFailure as failure:
-                _log.warning("request %s is tried on another environment: %s", invocation.request_id, failure)
+            for _ in range(_OTHERS):
+                try:
+                    async with self._workers.lease(version) as environment:
+                        return await environment.invoke(invocation)
+                except SandboxFailure as failure:
+                    _log.warning("request %s is tried on another environment: %s", invocation.request_id, failure)
             async with self._workers.lease(version) as environment:
                 return await environment.invoke(invocation)
 
@@ -180,12 +184,13 @@ class LocalFrontend:
 
     async def _run_stream(self, admitted: _Admitted, head: "asyncio.Future[Stream | Outcome]", pipe: Pipe) -> None:
         with self._counter.slot(admitted.function, admitted.version):
-            try:
-                return await self._stream_once(admitted, head, pipe)
-            except SandboxFailure as failure:
-                if head.done():
-                    raise
-                _log.warning("request %s is tried on another environment: %s", admitted.invocation.request_id, failure)
+            for _ in range(_OTHERS):
+                try:
+                    return await self._stream_once(admitted, head, pipe)
+                except SandboxFailure as failure:
+                    if head.done():
+                        raise
+                    _log.warning("request %s is tried on another environment: %s", admitted.invocation.request_id, failure)
             await self._stream_once(admitted, head, pipe)
 
     async def _stream_once(self, admitted: _Admitted, head: "asyncio.Future[Stream | Outcome]", pipe: Pipe) -> None:

@@ -6,7 +6,8 @@ Every change is decided anew, so that no request waits while an environment of i
                            started as requests wait (one that is starting already counts)
     one is ready           the longest waiting request gets it; nobody waits: it is idle
     one is returned        the same; unless it is dead, or its build is retired and nobody waits: it ends
-    a start failed         the longest waiting request bears it: once it is tried again, the second time it is refused
+    a start failed         the request that has borne least bears it, of several the longest waiting one: once it is tried
+                           again, the second time it is refused
     no worker has room     the environment that has been idle longest, of whatever build, ends to make room;
                            with nothing idle anywhere the request is refused
     one dies while idle    it leaves at once
@@ -156,7 +157,8 @@ class Pools(Generic[W]):
     def start_failed(self, pool: Pool[W], error: LambdadError) -> list[Effect[W]]:
         """`turn_over` comes after it."""
         pool.starting -= 1
-        waiter = next(iter(pool.waiting), None)
+        # One event, such as the death of a launcher, fails many starts: it is borne by as many requests.
+        waiter = min(pool.waiting, key=pool.waiting.__getitem__, default=None)
         if waiter is None or pool.starting >= len(pool.waiting):
             self._tidy(pool)
             return []

@@ -74,6 +74,16 @@ def test_a_failed_start_is_tried_once_more_and_then_refused() -> None:
     assert pools.by_key == {}
 
 
+def test_many_failed_starts_at_once_are_borne_by_as_many_requests() -> None:
+    pools: Pools[str] = Pools(600, 10)
+    pool = pools.pool(VERSION)
+    for waiter in ("1", "2", "3"):
+        pools.request(pool, waiter, 0.0)
+    assert [pools.start_failed(pool, SandboxFailure("no")) for _ in range(3)] == [[Start(pool)]] * 3
+    (refusal,) = pools.start_failed(pool, SandboxFailure("no"))
+    assert isinstance(refusal, Refuse) and refusal.waiter == "1"
+
+
 def test_without_room_what_was_idle_longest_makes_room() -> None:
     pools: Pools[str] = Pools(600, 10)
     warm(pools, "old", now=1.0)

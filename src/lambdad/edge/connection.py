@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from math import inf
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 
@@ -35,7 +35,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_application", "_body_limit", "_busy", "_can_write", "_chunks", "_discarded", "_ending", "_expects", "_head_size",
         "_header_error", "_headers", "_in_message", "_lingering", "_loop", "_parser", "_queue", "_reading", "_refusal",
-        "_request", "_server", "_size", "_transport", "_url", "deadline",
+        "_request", "_server", "_size", "_streaming", "_transport", "_url", "deadline",
     )  # fmt: skip
 
     def __init__(self, server: "Server", loop: asyncio.AbstractEventLoop) -> None:
@@ -52,6 +52,8 @@ class Connection(asyncio.Protocol):
         self._discarded = 0
         self._refusal: Response | None = None
         self._can_write: asyncio.Future[None] | None = None
+        self._streaming: asyncio.Task[Any] | None = None
+        """The task that waits for the next piece of a streamed answer."""
         self.deadline = inf
         """In the loop's time; the server looks at it about once per second."""
         self._reset()
@@ -86,11 +88,16 @@ class Connection(asyncio.Protocol):
         self._transport = None
         self._server.connections.discard(self)
         self._queue.clear()
+        if self._streaming is not None:
+            self._streaming.cancel()
         self.resume_writing()
 
     def eof_received(self) -> bool:
-        """The client sends no more. Answers that are due still go out."""
+        """The client sends no more. Answers that are due still go out; one that is being streamed ends, for that is how a
+        client hangs up, and whether it still reads can't be told until something is written."""
         self._ending = True
+        if self._streaming is not None:
+            return False
         return self._busy or bool(self._queue)
 
     def pause_writing(self) -> None:
@@ -298,24 +305,39 @@ class Connection(asyncio.Protocol):
         return "".join(parts).encode("latin-1", "replace")
 
     async def _stream(self, response: Response, body: AsyncIterator[bytes], keep: bool, modern: bool, method: str) -> bool:
-        """Answers whether the connection may be kept. When the client has gone, the body is still run to its end."""
-        if self._transport is not None:
-            self._transport.write(self._head(response, keep, None, chunked=modern))
+        """Answers whether the connection may be kept. When the client has gone, the body is closed at once: a live tail ends
+        with its reader, while an Invoke's body is only the reading end of a function that goes on."""
+        self._streaming = task = asyncio.current_task()
         try:
-            async for piece in body:
-                transport = self._transport
-                if transport is None or not piece or method == "HEAD":
-                    continue
-                transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if modern else piece)
-                if self._can_write is not None:
-                    await self._can_write
+            await self._pump(response, body, keep, modern, method)
+        except asyncio.CancelledError:
+            if self._transport is not None or task is None or task.uncancel():
+                raise  # The server closes.
+            return False
         except Exception:  # Part of the answer is out: all that is left is to cut it short, which a client notices.
             log.exception("a streamed answer broke off")
             self.abort()
             return False
+        finally:
+            self._streaming = None
+            close = getattr(body, "aclose", None)
+            if close is not None:
+                await close()
         if modern and self._transport is not None and method != "HEAD":
             self._transport.write(b"0\r\n\r\n")
         return keep
+
+    async def _pump(self, response: Response, body: AsyncIterator[bytes], keep: bool, modern: bool, method: str) -> None:
+        if self._transport is None:
+            return
+        self._transport.write(self._head(response, keep, None, chunked=modern))
+        async for piece in body:
+            transport = self._transport
+            if transport is None or not piece or method == "HEAD":
+                continue
+            transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if modern else piece)
+            if self._can_write is not None:
+                await self._can_write
 
     # --- ends ---------------------------------------------------------------------------------------------------------------
 

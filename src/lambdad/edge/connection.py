@@ -35,7 +35,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_application", "_body_limit", "_busy", "_can_write", "_chunks", "_discarded", "_ending", "_expects", "_head_size",
         "_header_error", "_headers", "_in_message", "_lingering", "_loop", "_parser", "_queue", "_reading", "_refusal",
-        "_request", "_server", "_size", "_streaming", "_transport", "_url", "deadline",
+        "_request", "_server", "_size", "_streaming", "_task", "_transport", "_url", "deadline",
     )  # fmt: skip
 
     def __init__(self, server: "Server", loop: asyncio.AbstractEventLoop) -> None:
@@ -52,6 +52,8 @@ class Connection(asyncio.Protocol):
         self._discarded = 0
         self._refusal: Response | None = None
         self._can_write: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        """Of the request in progress."""
         self._streaming: asyncio.Task[Any] | None = None
         """The task that waits for the next piece of a streamed answer."""
         self.deadline = inf
@@ -154,7 +156,7 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._request is not None:
             return  # A trailer: nothing of AWS's protocols that lambdad speaks is in one.
-        key = name.decode("latin-1").lower()
+        key = self._server.header_names.get(name) or self._server.header_name(name)
         text = value.decode("latin-1")
         headers = self._headers
         if key in headers:
@@ -231,7 +233,7 @@ class Connection(asyncio.Protocol):
     def _start(self, request: Request, keep: bool, modern: bool) -> None:
         self._busy = True
         self.deadline = inf
-        task = self._loop.create_task(self._run(request, keep, modern))
+        task = self._task = self._loop.create_task(self._run(request, keep, modern))
         self._server.tasks.add(task)
 
     async def _run(self, request: Request, keep: bool, modern: bool) -> None:
@@ -247,9 +249,9 @@ class Connection(asyncio.Protocol):
             else:
                 keep = await self._stream(response, response.body, keep and modern, modern, request.method)
         finally:
-            task = asyncio.current_task()
-            if task is not None:
-                self._server.tasks.discard(task)
+            if self._task is not None:
+                self._server.tasks.discard(self._task)
+                self._task = None
             self._finished(keep)
 
     def _finished(self, keep: bool) -> None:
@@ -290,19 +292,19 @@ class Connection(asyncio.Protocol):
 
     def _head(self, response: Response, keep: bool, length: str | None, chunked: bool = False) -> bytes:
         status = response.status
-        parts = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n", "Date: ", self._server.date(), "\r\n"]
+        text = f"{_STATUS_LINES.get(status) or _nameless(status)}Date: {self._server.date()}\r\n"
+        count = 2
         for name, value in response.headers:
-            if name == "Content-Length":
-                continue
-            if "\r" in value or "\n" in value:
-                value = value.replace("\r", " ").replace("\n", " ")
-            parts += (name, ": ", value, "\r\n")
+            if name != "Content-Length":
+                text += f"{name}: {value}\r\n"
+                count += 1
+        if text.count("\r") != count or text.count("\n") != count:
+            return self._head(Response(status, _on_one_line(response.headers)), keep, length, chunked)
         if length is not None:
-            parts += ("Content-Length: ", length, "\r\n")
+            text += f"Content-Length: {length}\r\n"
         if chunked:
-            parts.append("Transfer-Encoding: chunked\r\n")
-        parts.append("Connection: keep-alive\r\n\r\n" if keep else "Connection: close\r\n\r\n")
-        return "".join(parts).encode("latin-1", "replace")
+            text += "Transfer-Encoding: chunked\r\n"
+        return f"{text}Connection: {'keep-alive' if keep else 'close'}\r\n\r\n".encode("latin-1", "replace")
 
     async def _stream(self, response: Response, body: AsyncIterator[bytes], keep: bool, modern: bool, method: str) -> bool:
         """Answers whether the connection may be kept. When the client has gone, the body is closed at once: a live tail ends
@@ -392,6 +394,17 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+
+def _nameless(status: int) -> str:
+    return f"HTTP/1.1 {status} \r\n"
+
+
+def _on_one_line(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A line break in a value would begin another header."""
+    return [
+        (name.replace("\r", " ").replace("\n", " "), value.replace("\r", " ").replace("\n", " ")) for name, value in headers
+    ]
 
 
 def _plain(status: int, text: str) -> Response:

@@ -44,8 +44,8 @@ class Layers:
         layer = own_layer(caller, params, "PublishLayerVersion")
         _check_runtimes(params.get("CompatibleRuntimes") or [])
         data = await self._packages.fetch(caller, source_of(params["Content"]))
-        async with self._packages.admission():
-            code = await self._packages.take(caller, data)
+        async with self._packages.admission(caller, len(data)):
+            code = await self._packages.take(data)
             version = await self._ledger.decide(lambda: self._decide(layer, code, params))
         return {**_answer(version), "Content": self._content(caller, version)}
 

@@ -180,7 +180,9 @@ class GroupV1(_Files):
             directory.mkdir(exist_ok=True)
         if "cpu" in directories:
             _write(directories["cpu"] / "cpu.cfs_period_us", str(PERIOD_US))
-        self.procs = [self._open(directory / "cgroup.procs", os.O_WRONLY) for directory in set(directories.values())]
+        # `tasks`, since whoever joins has one thread and joins itself: that needs no lock over all forks of the host, for
+        # which `cgroup.procs` makes everybody wait some 10 ms (an RCU grace period); kernel/cgroup/cgroup.c.
+        self.procs = [self._open(directory / "tasks", os.O_WRONLY) for directory in set(directories.values())]
 
     def limit(self, memory: int, hard: int, processes: int) -> None:
         if "memory" in self._directories:

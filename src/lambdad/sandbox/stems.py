@@ -24,6 +24,11 @@ _CLOSER_LOOK = 10.0
 /tmp may have made room, below that mark, for memory that counts. Each look costs as much as a whole invocation's path."""
 
 
+_WATCH_AFTER = 0.05
+"""Seconds from specialising to the first look at the memory, off the way of a cold start; the kernel's limit holds from
+the beginning."""
+
+
 class Home(Protocol):
     """What a stem needs of its launcher."""
 
@@ -125,9 +130,12 @@ class Stem:
 
     async def ready(self) -> None:
         """Until the first runtime process was started. Raises SandboxFailure."""
-        async with asyncio.timeout(_LONGEST_WAIT):
-            await self._ready
-            await self._started
+        try:
+            async with asyncio.timeout(_LONGEST_WAIT):
+                await self._ready
+                await self._started
+        except TimeoutError as error:
+            raise SandboxFailure(f"sandbox {self.id} was not ready in time") from error
 
     async def specialise(self, prepared: Prepared, limits: Limits) -> None:
         if self._limits is not None:
@@ -144,7 +152,7 @@ class Stem:
         if not self.alive:
             raise SandboxFailure(f"sandbox {self.id} is gone")
         if self._watches_memory:
-            self._watch(limits.memory_mb * MIB)
+            self._loop.call_later(_WATCH_AFTER, self._watch_again)
 
     def patrol(self) -> None:
         """Where no control group limits memory, lambdad comes along now and then, and ends what has too much."""
@@ -355,7 +363,7 @@ class Stem:
                 self._watch(threshold)
 
     def _watch_again(self) -> None:
-        """For the runtime that comes after one that was killed."""
+        """For a new runtime: the first, or the one that comes after one that was killed."""
         if self.alive and self._watched is None:
             self._look_at_memory()
 

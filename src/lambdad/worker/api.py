@@ -1,6 +1,6 @@
 """The door of the worker, and of the environments it starts."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -85,6 +85,11 @@ class Environment(Protocol):
     @property
     def alive(self) -> bool:
         """False once it can't be invoked again."""
+        ...
+
+    def watch(self, gone: Callable[[], None]) -> None:
+        """`gone` is called once, in the event loop, when it ends or when its runtime ends while it waits for an event: a
+        holder learns that by himself, a pool does not."""
         ...
 
     async def end(self, reason: EndReason) -> None:

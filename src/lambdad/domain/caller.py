@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from lambdad.domain.errors import AccessDenied
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -15,3 +17,10 @@ class Caller:
     access_key_id: str
     principal_arn: str
     """E.g. `arn:aws:iam::000000000000:root`."""
+
+    def denied(self, action: str, resource: str) -> AccessDenied:
+        """What a caller of another account gets of Lambda, whether the resource exists or not."""
+        return AccessDenied(
+            f"User: {self.principal_arn} is not authorized to perform: lambda:{action} on resource: {resource} "
+            f"because no resource-based policy allows the lambda:{action} action"
+        )

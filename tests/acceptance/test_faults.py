@@ -21,7 +21,7 @@ import botocore.exceptions
 import pytest
 
 from tests.acceptance.conftest import newest_python
-from tests.acceptance.functions import ROLE, Maker, zipped
+from tests.acceptance.functions import ROLE, Function, Maker, zipped
 from tests.acceptance.server import Server, eventually
 
 SLOW = """
@@ -49,14 +49,6 @@ def descendants(pid: int) -> list[int]:
         found += below
         rest += below
     return found
-
-
-def runs(pid: int) -> bool:
-    """Whether there is such a process, and not only what its parent has not asked for yet."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def in_background(call: Any) -> tuple[threading.Thread, list[Any]]:
@@ -93,27 +85,25 @@ def test_a_killed_launcher_is_replaced(own_server: Server, own_make: Maker) -> N
     first = function.invoke()
     for pid in own_server.introspect()["launchers"]:
         os.kill(pid, signal.SIGKILL)
+    assert eventually(lambda: answered(function, other_than=first)) == function.invoke()
 
-    def somebody_else() -> Any:
-        answer = function.call()  # may be inside the dying environment, and then it fails
-        payload = json.loads(answer["Payload"].read())
-        return "FunctionError" not in answer and payload != first and payload
 
-    assert eventually(somebody_else) == function.invoke()
+def answered(function: Function, other_than: str) -> Any:
+    """A call's answer; nothing while calls still meet an environment that is dying, in which they may fail."""
+    answer = function.call()
+    payload = json.loads(answer["Payload"].read())
+    return "FunctionError" not in answer and payload != other_than and payload
 
 
 def test_everything_below_lambdad_is_killed(own_server: Server, own_make: Maker) -> None:
     function = own_make.python_function(SLOW)
-    function.invoke()
-    killed = descendants(own_server.process.pid)
-    for pid in killed:
+    first = function.invoke()
+    for pid in descendants(own_server.process.pid):
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
-    # A request that is handed to a dying environment fails with it; this one comes after.
-    eventually(lambda: not any(runs(pid) for pid in killed))
-    assert function.invoke()
+    assert eventually(lambda: answered(function, other_than=first)) == function.invoke()
 
 
 @pytest.mark.parametrize("round", range(4))

@@ -30,7 +30,7 @@ from lambdad.control.api import AccountLimits
 from lambdad.control.service import LambdaControl
 from lambdad.counter.service import LocalCounter
 from lambdad.domain.errors import PlatformError
-from lambdad.domain.functions import Version
+from lambdad.domain.functions import Function, Version
 from lambdad.domain.runtimes import RUNTIMES
 from lambdad.edge.authenticate import AnyCredentials
 from lambdad.edge.downloads import CodeLinks
@@ -41,15 +41,17 @@ from lambdad.frontend.retries import Delays
 from lambdad.frontend.service import LocalFrontend
 from lambdad.logs.service import Logs
 from lambdad.placement.service import LocalPlacement
+from lambdad.records.api import Records
 from lambdad.records.service import Snapshot
 from lambdad.records.write import Writer
 from lambdad.sandbox import host as host_facts
+from lambdad.sandbox.api import Sandboxes
 from lambdad.sandbox.service import NamespaceSandboxes, ProcessSandboxes
 from lambdad.sandbox.service import Settings as SandboxSettings
 from lambdad.services.logs.service import LogsService
 from lambdad.substrate.local import LocalSubstrate
 from lambdad.worker.service import LocalWorker
-from lambdad.worker_manager.service import LocalWorkerManager
+from lambdad.worker_manager.service import STARTS_PER_CORE, LocalWorkerManager
 
 
 class CannotStart(PlatformError):
@@ -93,6 +95,7 @@ class _Floor:
 class _DataPlane:
     worker: LocalWorker
     manager: LocalWorkerManager
+    counter: LocalCounter
     frontend: LocalFrontend
 
 
@@ -136,6 +139,7 @@ class Node:
             hosts=Hosts(),
             health=lambda: {"status": "ready", "version": __version__},
             state=lambda: {
+                "in_flight": plane.counter.total_in_flight(),
                 "pools": plane.manager.introspect(),
                 "environments": plane.worker.introspect(),
                 **floor.sandboxes.introspect(),
@@ -158,6 +162,8 @@ class Node:
         close(sandboxes.close)
         records = Snapshot(substrate.key_values)
         await records.start()
+        close_news = expect_runtimes(sandboxes, records)
+        self._stack.callback(close_news)
         executor = ThreadPoolExecutor(2, thread_name_prefix="packages")
         self._stack.callback(executor.shutdown, cancel_futures=True)
         pythons = [each for each in sandboxes.runtimes() if each.executable and RUNTIMES[each.identifier].family == "python"]
@@ -190,13 +196,20 @@ class Node:
         )
         close(worker.close)
         placement = LocalPlacement([worker])
-        manager = LocalWorkerManager(placement, floor.records, keep_warm=settings.keep_warm, grace=settings.grace)
+        manager = LocalWorkerManager(
+            placement,
+            floor.records,
+            keep_warm=settings.keep_warm,
+            grace=settings.grace,
+            scaling_rate=settings.scaling_rate,
+            parallel_starts=settings.parallel_starts or STARTS_PER_CORE * (os.cpu_count() or 1),
+        )
         close(manager.close)
-        counter = LocalCounter(floor.records, settings.concurrency)
+        counter = LocalCounter(floor.records, settings.concurrency, per_unit=settings.requests_per_concurrency)
         self._stack.callback(counter.close)
         delays = Delays((settings.retry_delay, 2 * settings.retry_delay))
         frontend = LocalFrontend(floor.records, counter, manager, delays=delays, grace=settings.grace)
-        return _DataPlane(worker, manager, frontend)
+        return _DataPlane(worker, manager, counter, frontend)
 
     def _control(self, floor: "_Floor", links: CodeLinks) -> LambdaControl:
         return LambdaControl(
@@ -228,12 +241,27 @@ class Node:
         means = SandboxSettings(
             scratch=settings.data_dir / "run",
             ready=settings.stems,
+            most=max(settings.stems, settings.most_stems),
             endpoint_port=PORT if level == "namespaces" else None,
         )
         kind = NamespaceSandboxes if level == "namespaces" else ProcessSandboxes
         sandboxes = kind(self._host, means, lambda: uuid.uuid4().hex)
         await sandboxes.open()
         return sandboxes
+
+
+def expect_runtimes(sandboxes: Sandboxes, records: Records) -> Callable[[], None]:
+    """Sandboxes are made ahead for the runtimes of the functions that exist, and for those that are created. The answer ends
+    the latter."""
+    for runtime in {each.latest.runtime for each in records.all_functions()}:
+        if runtime is not None:
+            sandboxes.expect(runtime)
+
+    def news(before: Function | None, after: Function | None) -> None:
+        if before is None and after is not None and after.latest.runtime is not None:
+            sandboxes.expect(after.latest.runtime)
+
+    return records.listen(news)
 
 
 def boot_id() -> str:

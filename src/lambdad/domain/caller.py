@@ -1,12 +1,11 @@
 """Who calls, and for which account and region: what the edge learnt of a request before a service sees it."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from lambdad.domain.errors import AccessDenied
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """The authenticated sender of one request."""
 
     account: str

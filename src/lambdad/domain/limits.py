@@ -39,3 +39,9 @@ CONCURRENCY = 1000
 """Of one account and region."""
 UNRESERVED_CONCURRENCY = 100
 """What must stay unreserved."""
+REQUESTS_PER_CONCURRENCY = 10
+"""Synchronous requests per second on demand for each unit of concurrency;
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html"""
+SCALING_RATE = 1000
+"""Environments that one function may gain in ten seconds; https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html"""
+SCALING_PERIOD = 10.0

@@ -7,10 +7,10 @@ well under a microsecond for an ordinary request: no objects are built of the pa
 import base64
 import binascii
 import re
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from lambdad.domain import limits
 from lambdad.domain.arns import FunctionName, parse_function_name
@@ -35,8 +35,7 @@ _JSON = msgspec.json.Decoder(msgspec.Raw)
 """Checks the grammar without building anything; stateless."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Which function a request means, as far as its text tells."""
 
     name: FunctionName

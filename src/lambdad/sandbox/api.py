@@ -124,6 +124,12 @@ class Sandboxes(Protocol):
         """What this host can run at this level."""
         ...
 
+    def expect(self, runtime: str) -> None:
+        """A function of this runtime exists, or was just created: have a launcher and stems ready before they are asked for.
+
+        Call it for every creation; the more of them, the more stems. Without effect for a runtime that is not there."""
+        ...
+
     async def take(self, runtime: str) -> Sandbox:
         """A stem for the runtime: from the pool if one is ready, else made now. Raises SandboxFailure."""
         ...

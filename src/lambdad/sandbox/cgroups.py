@@ -139,10 +139,12 @@ def _remove(directory: Path) -> bool:
 class _Files:
     """What both versions share: descriptors kept open where a file is used again and again."""
 
-    __slots__ = ("_opened",)
+    __slots__ = ("_opened", "_peak")
 
     def __init__(self) -> None:
         self._opened: dict[Path, int] = {}
+        self._peak: int | None = None
+        """Descriptor of the high-water mark, by itself because it is read in every invocation."""
 
     def _open(self, path: Path, flags: int) -> int:
         fd = self._opened.get(path)
@@ -153,7 +155,15 @@ class _Files:
     def _read(self, path: Path) -> str:
         return os.pread(self._open(path, os.O_RDONLY), 65536, 0).decode("ascii")
 
+    def _high_water(self, fd: int) -> int:
+        return int(os.pread(fd, 32, 0))
+
+    def _open_peak(self, path: Path) -> int:
+        self._peak = self._open(path, os.O_RDONLY)
+        return self._peak
+
     def close(self) -> None:
+        self._peak = None
         for fd in self._opened.values():
             os.close(fd)
         self._opened.clear()
@@ -170,7 +180,9 @@ class GroupV1(_Files):
             directory.mkdir(exist_ok=True)
         if "cpu" in directories:
             _write(directories["cpu"] / "cpu.cfs_period_us", str(PERIOD_US))
-        self.procs = [self._open(directory / "cgroup.procs", os.O_WRONLY) for directory in set(directories.values())]
+        # `tasks`, since whoever joins has one thread and joins itself: that needs no lock over all forks of the host, for
+        # which `cgroup.procs` makes everybody wait some 10 ms (an RCU grace period); kernel/cgroup/cgroup.c.
+        self.procs = [self._open(directory / "tasks", os.O_WRONLY) for directory in set(directories.values())]
 
     def limit(self, memory: int, hard: int, processes: int) -> None:
         if "memory" in self._directories:
@@ -202,7 +214,9 @@ class GroupV1(_Files):
         return int(self._read(memory / "memory.usage_in_bytes")), stat["total_active_file"] + stat["total_inactive_file"]
 
     def peak(self) -> int:
-        return int(self._read(self._directories["memory"] / "memory.max_usage_in_bytes"))
+        if self._peak is not None:
+            return self._high_water(self._peak)
+        return self._high_water(self._open_peak(self._directories["memory"] / "memory.max_usage_in_bytes"))
 
     def kernel_kills(self) -> int:
         return _table(self._read(self._directories["memory"] / "memory.oom_control")).get("oom_kill", 0)
@@ -256,8 +270,10 @@ class GroupV2(_Files):
 
     def peak(self) -> int:
         """memory.peak is there since Linux 5.19; before it, what is used now."""
+        if self._peak is not None:
+            return self._high_water(self._peak)
         try:
-            return int(self._read(self._directory / "memory.peak"))
+            return self._high_water(self._open_peak(self._directory / "memory.peak"))
         except FileNotFoundError:
             return int(self._read(self._directory / "memory.current"))
 

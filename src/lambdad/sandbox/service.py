@@ -15,6 +15,7 @@ from lambdad.domain.runtimes import RUNTIMES
 from lambdad.sandbox import root
 from lambdad.sandbox.api import Interpreter, Level, SandboxFailure
 from lambdad.sandbox.cgroups import Cgroups, Group
+from lambdad.sandbox.demand import HALF_LIFE, Demand
 from lambdad.sandbox.host import Host
 from lambdad.sandbox.instance import Instance, clean
 from lambdad.sandbox.launchers import Launcher, Recipe
@@ -22,6 +23,13 @@ from lambdad.sandbox.stems import Places, Stem
 
 _PACKAGE = Path(__file__).resolve().parent
 RUNTIME_API_PORT = 9001
+_QUIET = 0.03
+"""Seconds without a take after which stems are made in the place of those that were taken, so that the makers do not
+compete with the functions that have just got theirs. Sooner where half of the stems are gone."""
+_MAKERS = 2
+"""Stems made ahead at a time."""
+_HEAVY = 8
+"""Stems of a runtime that does not share its memory with a zygote, at most."""
 PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
 """What AWS's Python runtimes bring along; https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html"""
 
@@ -33,7 +41,9 @@ class Settings:
     runtimes: Path = field(default=_PACKAGE.parent / "runtimes")
     """The programs that run inside a sandbox."""
     ready: int = 2
-    """Stems kept ready for every runtime in use."""
+    """Stems kept ready for every runtime in use, at least."""
+    most: int = 24
+    """Stems kept ready for a runtime at most, however much demand there was lately."""
     idle: float = 900.0
     """Seconds without a taker after which a runtime is not in use any more: its stems go."""
     patrol: float = 0.1
@@ -55,6 +65,11 @@ class _Line:
     ready: deque[Stem] = field(default_factory=deque)
     making: int = 0
     expiry: asyncio.TimerHandle | None = None
+    demand: Demand = field(default_factory=Demand)
+    taken: float = 0.0
+    """When one was taken last."""
+    refill: asyncio.TimerHandle | None = None
+    fade: asyncio.TimerHandle | None = None
 
 
 class _Sandboxes:
@@ -117,17 +132,29 @@ class _Sandboxes:
     def runtimes(self) -> Sequence[Interpreter]:
         return tuple(self._known.values())
 
+    def expect(self, runtime: str) -> None:
+        line = self._lines.get(runtime)
+        if self._closed or (line is None and runtime not in self._known):
+            return  # a function may be there whose runtime this host has lost; its invoke says so
+        line = self._line(runtime)
+        line.demand.note(self._now())
+        if line.expiry is None:
+            self._use(line)
+        self._refill(line)
+
     async def take(self, runtime: str) -> Stem:
         line = self._line(runtime)
         self._use(line)
+        line.taken = self._now()
+        line.demand.note(line.taken)
         while line.ready:
             stem = line.ready.popleft()
             if stem.alive:
-                self._refill(line)
+                self._refill_soon(line)
                 return stem
             stem.discard()
         stem = await self._make(line)
-        self._refill(line)
+        self._refill_soon(line)
         return stem
 
     async def close(self) -> None:
@@ -137,8 +164,9 @@ class _Sandboxes:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         launchers = []
         for line in self._lines.values():
-            if line.expiry is not None:
-                line.expiry.cancel()
+            for timer in (line.expiry, line.refill, line.fade):
+                if timer is not None:
+                    timer.cancel()
             for stem in line.ready:
                 stem.discard()
             if line.launcher is not None:
@@ -175,13 +203,43 @@ class _Sandboxes:
         line.expiry = asyncio.get_running_loop().call_later(self._settings.idle, self._expire, line)
 
     def _expire(self, line: _Line) -> None:
-        while line.ready:
-            stem = line.ready.popleft()
+        line.expiry = None
+        self._shrink(line, 0)
+
+    def _shrink(self, line: _Line, left: int) -> None:
+        while len(line.ready) > left:
+            stem = line.ready.pop()
             stem.discard()
             self._spawn(stem.destroy())
 
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _wanted(self, line: _Line) -> int:
+        least = self._settings.ready
+        most = self._settings.most if RUNTIMES[line.interpreter.identifier].family == "python" else _HEAVY
+        return line.demand.wanted(self._now(), least, most) if least else 0
+
+    def _refill_soon(self, line: _Line) -> None:
+        """Once it is quiet, since whoever has just taken a stem has use for the processors; at once where stems run out."""
+        if len(line.ready) + line.making < self._wanted(line) // 2:
+            self._refill(line)
+        if line.refill is None:
+            line.refill = asyncio.get_running_loop().call_later(_QUIET, self._refill_if_quiet, line)
+
+    def _refill_if_quiet(self, line: _Line) -> None:
+        line.refill = None
+        if self._closed:
+            return
+        rest = line.taken + _QUIET - self._now()
+        if rest > 0.001:
+            line.refill = asyncio.get_running_loop().call_later(rest, self._refill_if_quiet, line)
+            return
+        self._refill(line)
+
     def _refill(self, line: _Line) -> None:
-        while not self._closed and len(line.ready) + line.making < self._settings.ready:
+        wanted = self._wanted(line)
+        while not self._closed and line.making < _MAKERS and len(line.ready) + line.making < wanted:
             line.making += 1
             self._spawn(self._add(line))
 
@@ -193,6 +251,16 @@ class _Sandboxes:
         finally:
             line.making -= 1
         line.ready.append(stem)
+        self._refill(line)
+        if line.fade is None and len(line.ready) > self._settings.ready:
+            line.fade = asyncio.get_running_loop().call_later(HALF_LIFE, self._fade, line)
+
+    def _fade(self, line: _Line) -> None:
+        """Let go, one half-life after the other, of the stems that were for a demand that has passed."""
+        line.fade = None
+        self._shrink(line, self._wanted(line))
+        if len(line.ready) > self._settings.ready:
+            line.fade = asyncio.get_running_loop().call_later(HALF_LIFE, self._fade, line)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

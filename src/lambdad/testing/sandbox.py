@@ -240,12 +240,17 @@ class ScriptedSandboxes:
         """Raised, first one first, by `take`."""
         self.restart_failures: list[SandboxFailure] = []
         self.taken: list[ScriptedSandbox] = []
+        self.expected: list[str] = []
+        """What `expect` was called with."""
         self.pids = itertools.count(1000)
         self._http = http
         self._runtimes = runtimes if runtimes is not None else (Interpreter("python3.12", None, "3.12.1"),)
 
     def runtimes(self) -> Sequence[Interpreter]:
         return self._runtimes
+
+    def expect(self, runtime: str) -> None:
+        self.expected.append(runtime)
 
     async def take(self, runtime: str) -> Sandbox:
         if self.take_failures:

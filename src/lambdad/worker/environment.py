@@ -93,6 +93,7 @@ class ExecutionEnvironment:
         self._initialization: Initialization = initialization
         self._runtime_version = runtime_version
         self._ended = ended
+        self._gone: Callable[[], None] | None = None
         self._init: asyncio.Future[bool] = loop.create_future()
         self._mail: deque[Event] = deque()
         self._busy = False
@@ -149,6 +150,14 @@ class ExecutionEnvironment:
         call = Call(invocation, True, self._loop.create_future())
         self.receive(events.Invoke(call))
         return await call.future
+
+    def watch(self, gone: Callable[[], None]) -> None:
+        self._gone = gone
+
+    def _tell_gone(self) -> None:
+        gone, self._gone = self._gone, None
+        if gone is not None:
+            self._loop.call_soon(gone)
 
     async def end(self, reason: EndReason) -> None:
         if self.alive:
@@ -230,7 +239,10 @@ class ExecutionEnvironment:
                 self.api.drain()
             if process is self._process:
                 self._process = None
+                waited = type(self._state) is machine.Idle
                 self.receive(events.Exited(how))
+                if waited:
+                    self._tell_gone()
 
     def _start(self, _: effects.Start) -> None:
         assert self.channel is not None
@@ -295,6 +307,7 @@ class ExecutionEnvironment:
             self._init.set_result(False)
         self._destroying = self._loop.create_task(self._remove())
         self._ended(self)
+        self._tell_gone()
 
     async def _remove(self) -> None:
         if self._restarting is not None:

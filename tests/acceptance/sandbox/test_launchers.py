@@ -11,6 +11,7 @@ import pytest
 
 from lambdad.artifacts.api import Prepared
 from lambdad.sandbox.api import Exit, SandboxFailure
+from lambdad.sandbox.service import NamespaceSandboxes
 from tests.acceptance.sandbox.inside import (
     INIT_ERROR,
     LIMITS,
@@ -188,3 +189,20 @@ async def test_nodejs_is_executed_at_once(tmp_path: Path, code: Path) -> None:
         assert await one.process.exited == Exit(5, None)
         assert await asyncio.get_running_loop().sock_recv(one.process.output, 65536) == b"/var/lang/bin/node 993 0 2\n"
         close(one)
+
+
+async def test_what_is_expected_is_ready_and_grows_with_demand(tmp_path: Path) -> None:
+    async with sandboxes(tmp_path / "scratch", ready=1, most=3) as made:
+        made.expect("python2.7")
+        made.expect(PYTHON)
+        await _stems(made, 2)  # the least, and one for the function that was created
+        for _ in range(5):
+            made.expect(PYTHON)
+        await _stems(made, 3)
+        assert made.introspect()["launchers"] != []
+
+
+async def _stems(made: NamespaceSandboxes, count: int) -> None:
+    async with asyncio.timeout(20):
+        while made.introspect()["stems"] != {PYTHON: count}:  # noqa: ASYNC110 – what is seen from outside has no event
+            await asyncio.sleep(0.01)

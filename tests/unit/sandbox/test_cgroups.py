@@ -164,7 +164,7 @@ def test_in_a_container_everybody_moves_into_a_leaf(tmp_path: Path, monkeypatch:
 def v1(tmp_path: Path) -> dict[str, Path]:
     directories = {name: tmp_path / name / "lambdad-1/s0" for name in ("memory", "cpu", "pids")}
     for directory in directories.values():
-        _fill(directory, {"cgroup.procs": ""})
+        _fill(directory, {"cgroup.procs": "", "tasks": ""})
     _fill(directories["cpu"], {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": ""})
     _fill(directories["pids"], {"pids.max": ""})
     stat = "cache 10\ntotal_active_file 5\ntotal_inactive_file 6\n"
@@ -198,7 +198,7 @@ def test_version_1_watches_through_an_event_descriptor(v1: dict[str, Path]) -> N
 
 
 def test_version_1_with_some_controllers_limits_what_it_can(tmp_path: Path) -> None:
-    _fill(tmp_path / "s0", {"cgroup.procs": "", "pids.max": ""})
+    _fill(tmp_path / "s0", {"cgroup.procs": "", "tasks": "", "pids.max": ""})
     group = GroupV1({"pids": tmp_path / "s0"})
     group.limit(memory=1, hard=2, processes=3)
     group.cpu(0.5)

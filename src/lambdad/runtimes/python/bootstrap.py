@@ -15,7 +15,7 @@ _ROOT = os.path.dirname(_FILE)
 if _ROOT not in sys.path:
     sys.path.insert(0, _ROOT)
 
-from lambdad_runtime import loop, start  # noqa: E402
+from lambdad_runtime import loop, rehearsal, start  # noqa: E402
 from lambdad_runtime.channel import Channel  # noqa: E402
 from lambdad_runtime.telemetry import Telemetry  # noqa: E402
 
@@ -31,7 +31,11 @@ def main(channel_fd: int = 3, telemetry_fd: int = 4) -> None:
     for descriptor in (channel_fd, telemetry_fd):
         os.set_blocking(descriptor, True)
         os.set_inheritable(descriptor, False)
-    channel = Channel(channel_fd)
+    channel, telemetry = Channel(channel_fd), Telemetry(telemetry_fd)
+    start.leave_zygote(_FILE)
+    start.add_site_builtins()
+    if _PRELOADED:
+        rehearsal.rehearse(telemetry, _ROOT)
     try:
         head = start.receive_start(channel)
     except EOFError:
@@ -40,9 +44,8 @@ def main(channel_fd: int = 3, telemetry_fd: int = 4) -> None:
     argv = start.replacement(head, _FILE)
     if argv is not None:
         os._exit(start.execute(argv, head, (channel_fd, telemetry_fd)))
-    start.leave_zygote(_FILE)
-    start.add_site_builtins()
-    runtime = loop.Runtime(channel, Telemetry(telemetry_fd))
+    start.be_born()
+    runtime = loop.Runtime(channel, telemetry)
     try:
         runtime.serve(runtime.load(head, start.import_path(head, _ROOT), _PRELOADED))
     except loop.InitFailed:

@@ -176,11 +176,15 @@ def leave_zygote(bootstrap: str) -> None:
     main.__file__ = bootstrap
     sys.modules["__main__"] = main
     sys.argv[:] = [bootstrap]
+    sys.dont_write_bytecode = True
+
+
+def be_born() -> None:
+    """The function's own process begins now: what siblings must not have in common, and what counts from its start."""
     if "random" in sys.modules:
         sys.modules["random"].seed()
     # Ages of log records count from the start of the process: nanoseconds since Python 3.13, seconds before.
     logging._startTime = time.time_ns() if isinstance(logging._startTime, int) else time.time()
-    sys.dont_write_bytecode = True
 
 
 def add_site_builtins() -> None:

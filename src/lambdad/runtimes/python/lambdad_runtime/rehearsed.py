@@ -1,0 +1,5 @@
+"""The handler of a rehearsal."""
+
+
+def handler(event, context):
+    return event

@@ -28,7 +28,9 @@ SLOW = """
 import time, uuid
 SELF = str(uuid.uuid4())
 def handler(event, context):
-    time.sleep(event.get("s", 0))
+    if event.get("s"):
+        print("asleep")
+        time.sleep(event["s"])
     return SELF
 """
 
@@ -62,8 +64,13 @@ def test_a_killed_environment_fails_only_its_own_request(own_server: Server, own
     function = own_make.python_function(SLOW, MemorySize=1769)
     other = own_make.python_function(SLOW)
     warm = other.invoke()
+    logs, group = own_server.client("logs"), f"/aws/lambda/{function.name}"
+    logs.create_log_group(logGroupName=group)
     thread, answers = in_background(lambda: function.call({"s": 20}))
-    target = eventually(lambda: runtime_of(own_server, function.name))
+    # Not before: killed during INIT it is started again, and the call is slow instead of broken.
+    eventually(lambda: logs.filter_log_events(logGroupName=group, filterPattern="asleep")["events"])
+    target = runtime_of(own_server, function.name)
+    assert target is not None
     os.kill(target, signal.SIGKILL)
     thread.join(20)
     assert b"Runtime exited with error: signal: killed" in answers[0]["Payload"].read()

@@ -19,8 +19,8 @@ from lambdad.artifacts.zips import BadZip, TooLarge
 from lambdad.domain.errors import InvalidParameterValue, PlatformError
 from lambdad.domain.functions import Code
 from lambdad.domain.limits import UNZIPPED
-from lambdad.substrate.api import Blobs, Change, KeyValue, StorageFull
-from lambdad.substrate.directory import NO_SPACE
+from lambdad.substrate.api import Blobs, Change, KeyValue
+from lambdad.substrate.directory import failure
 
 LOG = logging.getLogger(__name__)
 
@@ -223,9 +223,7 @@ class PackageStore:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, work)
         except OSError as error:
-            if error.errno in NO_SPACE:
-                raise StorageFull from error
-            raise PlatformError(f"The cache of packages failed: {error}") from error
+            raise failure(error, "The cache of packages") from error
 
 
 def _say_failure(burying: asyncio.Future[None]) -> None:

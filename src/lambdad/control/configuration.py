@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from lambdad.control.logging_config import logging_of
 from lambdad.control.representation import config_sha256, runtime_version_arn
-from lambdad.domain.arns import FunctionName
+from lambdad.domain.arns import LATEST, FunctionName
 from lambdad.domain.functions import Code, Function, Layer, Version
 
 BEING_CREATED = "The function is being created."
@@ -36,7 +36,7 @@ def new_latest(
         account=name.account,
         region=name.region,
         name=name.name,
-        version="$LATEST",
+        version=LATEST,
         build=build,
         revision_id=revision,
         last_modified_ms=now_ms,

@@ -16,7 +16,7 @@ from lambdad.control.checks import (
     check_supported,
     check_tags,
 )
-from lambdad.control.code_signing import require_config
+from lambdad.control.code_signing import held_config, require_config
 from lambdad.control.configuration import configured, new_latest, published, updated
 from lambdad.control.layer_references import resolve_layers
 from lambdad.control.ledger import Change, Ledger
@@ -83,6 +83,8 @@ class Functions:
                 changes: list[Change] = [(None, function)]
                 if deleted is not None:
                     changes.append((deleted, None))
+                if function.code_signing_config_arn:
+                    changes.append(held_config(self._ledger.records, function.code_signing_config_arn))
                 return changes, answer
 
             return await self._ledger.decide(decision)

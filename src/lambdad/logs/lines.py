@@ -137,8 +137,8 @@ def billed(duration_ms: float, init_ms: float | None = None) -> int:
 
     https://aws.amazon.com/blogs/compute/aws-lambda-standardizes-billing-for-init-phase/ (since 2025-08-01).
     """
-    # Both are measured in floats: rounding to nanoseconds first keeps 3.0000000000000004 from being billed as 4.
-    return ceil(round(duration_ms + (init_ms or 0.0), 6))
+    # Both are measured in floats: half a nanosecond less keeps 3.0000000000000004 from being billed as 4.
+    return ceil(duration_ms + (init_ms or 0.0) - 5e-7)
 
 
 def timestamp(time_ms: int) -> str:

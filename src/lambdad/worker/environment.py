@@ -488,9 +488,11 @@ class ExecutionEnvironment:
         # The report's Status: timeout says it all; AWS names no type beside it.
         error_type = None if result.status == "timeout" else error_type
         used = -(-self._memory_used() // _MIB)
-        closing += (
-            lines.RuntimeDone(id, result.status, error_type, effect.duration_ms, produced, traced),
-            lines.End(id),
+        if self._log.format == "JSON":
+            closing.append(lines.RuntimeDone(id, result.status, error_type, effect.duration_ms, produced, traced))
+        else:
+            closing.append(lines.End(id))
+        closing.append(
             lines.Report(
                 id,
                 effect.duration_ms,
@@ -501,7 +503,7 @@ class ExecutionEnvironment:
                 result.status,
                 error_type,
                 traced,
-            ),
+            )
         )
         return closing
 

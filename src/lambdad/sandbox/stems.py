@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,7 +29,9 @@ the beginning."""
 class Home(Protocol):
     """What a stem needs of its launcher."""
 
-    async def specialise(self, identity: str, task: str, opt: str | None, tmp_mb: int) -> int | None: ...
+    def specialise(self, identity: str, task: str, opt: str | None, tmp_mb: int) -> Awaitable[int | None]:
+        """Asked for at once; await the answer."""
+        ...
 
     def destroy(self, identity: str) -> None: ...
 
@@ -134,12 +136,16 @@ class Stem:
         self._limits = limits
         if self._places.real:
             self.task_root, self.opt_root = str(prepared.task), None if prepared.opt is None else str(prepared.opt)
-        if self._group is not None:
-            hard = (limits.memory_mb + limits.ephemeral_mb) * MIB + _SLACK
-            self._group.limit(limits.memory_mb * MIB, hard, limits.processes)
         task = os.path.realpath(prepared.task)
         opt = None if prepared.opt is None else os.path.realpath(prepared.opt)
-        self._tmp_fd = await self._home.specialise(self.id, task, opt, limits.ephemeral_mb)
+        mounted = self._home.specialise(self.id, task, opt, limits.ephemeral_mb)
+        try:
+            if self._group is not None:  # while the launcher is at work
+                hard = (limits.memory_mb + limits.ephemeral_mb) * MIB + _SLACK
+                self._group.limit(limits.memory_mb * MIB, hard, limits.processes)
+                self._group.prefer()
+        finally:
+            self._tmp_fd = await mounted
         if not self.alive:
             raise SandboxFailure(f"sandbox {self.id} is gone")
         if self._watches_memory:

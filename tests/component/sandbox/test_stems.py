@@ -45,6 +45,9 @@ class Group:
     def limit(self, memory: int, hard: int, processes: int) -> None:
         self.hard = hard
 
+    def prefer(self) -> None:
+        self.preferred = True
+
     def cpu(self, cores: float | None) -> None:
         self.quota.append(cores)
 

@@ -191,6 +191,7 @@ class Node:
             credentials=credentials_of,
             capacity_mb=settings.memory or sys.maxsize,
             serve_endpoint=endpoints.serve,
+            freeze_after=settings.freeze_after,
         )
         close(worker.close)
         placement = LocalPlacement([worker])

@@ -53,6 +53,7 @@ def _setting(name: str, kind: Any, help: str, *, shown: str | None = None) -> Ca
 @_setting("keep_warm", click.FloatRange(0), "Seconds that an idle environment is kept.")
 @_setting("stems", click.IntRange(0), "Sandboxes kept ready for each runtime in use, at least.")
 @_setting("most_stems", click.IntRange(0), "Sandboxes kept ready for one runtime at most.")
+@_setting("freeze_after", click.FloatRange(0), "Seconds without an invocation until a function is frozen; 0: never.")
 @_setting("memory", click.IntRange(1), "MB that environments may be promised together.", shown="no limit")
 @_setting("grace", click.FloatRange(0), "Seconds that running requests get to finish when lambdad stops.")
 @_setting("retry_delay", click.FloatRange(0), "Seconds before the first retry of a failed asynchronous invocation.")

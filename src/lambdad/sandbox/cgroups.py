@@ -102,6 +102,10 @@ class Group(Protocol):
         """From now on its processes count as much as anybody's; a new group's only get what others leave."""
         ...
 
+    def freeze(self, on: bool) -> bool:
+        """Stop its processes, or let them go on. False: not with this version."""
+        ...
+
     def watch(self, threshold: int) -> int:
         """A descriptor that becomes readable when this many bytes are charged; valid until the next call."""
         ...
@@ -197,6 +201,10 @@ class GroupV1(_Files):
         if "cpu" in self._directories:
             _write(self._directories["cpu"] / "cpu.shares", _USUAL_SHARES)
 
+    def freeze(self, on: bool) -> bool:
+        """What version 1 has frozen cannot be killed before somebody thaws it, so it would outlive a lambdad that died."""
+        return False
+
     def watch(self, threshold: int) -> int:
         self._unwatch()
         memory = self._directories["memory"]
@@ -257,6 +265,11 @@ class GroupV2(_Files):
 
     def prefer(self) -> None:
         _write(self._directory / "cpu.weight", _USUAL_WEIGHT)
+
+    def freeze(self, on: bool) -> bool:
+        fd = self._open(self._directory / "cgroup.freeze", os.O_WRONLY)
+        os.pwrite(fd, b"1" if on else b"0", 0)
+        return True
 
     def watch(self, threshold: int) -> int:
         """memory.high also slows down whoever goes on, so there is little to overtake while lambdad looks."""

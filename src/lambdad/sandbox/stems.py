@@ -110,6 +110,7 @@ class Stem:
         self._tmp_fd: int | None = None
         self._watched: int | None = None
         self._arming: asyncio.Future[int] | None = None
+        self._frozen = False
         self._out_of_memory = False
         self._kernel_kills = 0
         self._supervisor = 0
@@ -165,12 +166,24 @@ class Stem:
         if self._group is not None and self._limits is not None and self.alive:
             self._group.cpu(None if on else self._limits.cores)
 
+    def freeze(self) -> None:
+        self._frozen = True
+        if self.alive and not (self._group is not None and self._group.freeze(True)):
+            self._tell({"op": "stop"})
+
+    def thaw(self) -> None:
+        self._frozen = False
+        if self.alive and not (self._group is not None and self._group.freeze(False)):
+            self._tell({"op": "continue"})
+
     def kill(self) -> None:
         self._tell({"op": "kill"})
 
     async def restart(self) -> Process:
         if not self.alive:
             raise SandboxFailure(f"sandbox {self.id} is gone")
+        if self._frozen:
+            self.thaw()
         self._started = self._loop.create_future()
         self._started.add_done_callback(_look)
         streams = self._streams = Streams.make()

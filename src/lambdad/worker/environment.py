@@ -78,6 +78,7 @@ class ExecutionEnvironment:
         initialization: Initialization = "on-demand",
         runtime_version: str = "",
         ended: "Callable[[ExecutionEnvironment], None]" = lambda _: None,
+        thawed: "Callable[[ExecutionEnvironment], None]" = lambda _: None,
     ) -> None:
         """`sandbox` is specialised, its process waits for START; `wall`: seconds since the epoch; `monotonic`: seconds, for
         durations and deadlines (not `loop.time`, which under uvloop counts whole milliseconds); `ended` is called once."""
@@ -93,6 +94,9 @@ class ExecutionEnvironment:
         self._initialization: Initialization = initialization
         self._runtime_version = runtime_version
         self._ended = ended
+        self._thawed = thawed
+        self._frozen = False
+        self._begun = 0
         self._init: asyncio.Future[bool] = loop.create_future()
         self._mail: deque[Event] = deque()
         self._busy = False
@@ -130,6 +134,16 @@ class ExecutionEnvironment:
     @property
     def alive(self) -> bool:
         return type(self._state) is not machine.Ended
+
+    @property
+    def rest(self) -> int | None:
+        """How many invocations there have been; None unless the runtime waits for the next one and nothing is left to do."""
+        return self._begun if type(self._state) is machine.Idle and self._unfinished is None else None
+
+    def freeze(self) -> None:
+        """Until the next invocation."""
+        self._sandbox.freeze()
+        self._frozen = True
 
     async def ready(self) -> bool:
         if not self._init.done():
@@ -217,6 +231,7 @@ class ExecutionEnvironment:
         if self._output is not None:
             self._output.close()
         self._output = OutputReader(self._loop, process.output, process.telemetry, self._log, self._scratch)
+        self._frozen = False
         process.exited.add_done_callback(lambda exited: self._exited(process, exited))
 
     def _exited(self, process: Process, exited: "asyncio.Future[Exit]") -> None:
@@ -351,6 +366,11 @@ class ExecutionEnvironment:
 
     def _begin(self, effect: effects.Begin) -> None:
         call = cast(Call, effect.job)
+        self._begun += 1
+        if self._frozen:
+            self._frozen = False
+            self._sandbox.thaw()
+            self._thawed(self)
         if self._unfinished is not None:
             self._finish_now()
         trace = call.invocation.trace_id

@@ -1,7 +1,8 @@
 """lambdad's speed, as a table: warm invokes and cold starts, each beside something bare that was measured in the same run.
 
-    make bench                       everything, some two minutes
-    python bench/run.py --seconds 2  shorter, coarser
+    make bench                           everything, some five minutes
+    python bench/run.py --seconds 2      shorter, coarser
+    python bench/run.py --only growth --invokes 1000000
 
 Needs `wrk` (Debian: apt install wrk), and a machine that is otherwise idle. Figures are medians; ratios are what to quote.
 """
@@ -113,6 +114,60 @@ def warm(table: Table, server: Server, runtime: str, seconds: int) -> None:
             assert ours.errors == 0, f"{ours.errors} errors"
 
 
+def memory_mb(pid: int) -> float:
+    """Of one process, what is its own: PSS, as the kernel shares out common pages."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    found = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
+    assert found, rollup
+    return int(found[1]) / 1024
+
+
+def growth(table: Table, server: Server, runtime: str, invokes: int) -> None:
+    """lambdad's memory after 10,000 invokes and after `invokes` more."""
+    make_function(server.client("lambda"), "grow", runtime, {"app.py": ECHO})
+    url = f"{server.url}/2015-03-31/functions/grow/invocations"
+
+    def invoke(count: int) -> int:
+        done = 0
+        while done < count:
+            seen = load(url, 16, 3)
+            assert seen.errors == 0, f"{seen.errors} errors"
+            done += round(seen.rate * 3)
+        return done
+
+    first = invoke(10_000)
+    before = memory_mb(server.process.pid)
+    more = invoke(invokes)
+    after = memory_mb(server.process.pid)
+    table.add(
+        f"memory after {first + more} invokes", f"{after:.1f} MB", f"after {first}: {before:.1f} MB", f"{after / before:.2f}x"
+    )
+
+
+def many(table: Table, server: Server, runtime: str, seconds: int, functions: int) -> None:
+    """Warm invokes of one function alone, then beside `functions` others."""
+    client = server.client("lambda")
+    make_function(client, "alone", runtime, {"app.py": ECHO})
+    url = f"{server.url}/2015-03-31/functions/alone/invocations"
+
+    def measured() -> dict[int, Load]:
+        load(url, 16, 1)
+        return {connections: load(url, connections, seconds) for connections in (1, 16)}
+
+    before = measured()
+    code = zipped({"app.py": ECHO})
+    for number in range(functions):
+        client.create_function(
+            FunctionName=f"many-{number}", Runtime=runtime, Role=ROLE, Handler="app.handler", Code={"ZipFile": code}
+        )
+    client.get_waiter("function_active_v2").wait(FunctionName=f"many-{functions - 1}")
+    for connections, now in measured().items():
+        then = before[connections]
+        label = f"with {functions} functions, {connections} connection{'s' if connections > 1 else ''}"
+        table.add(f"{label}: p50", f"{now.p50 / 1000:.2f} ms", f"one {then.p50 / 1000:.2f} ms", f"{now.p50 / then.p50:.2f}x")
+        table.add(f"{label}: rate", f"{now.rate:.0f}/s", f"one {then.rate:.0f}/s", f"{now.rate / then.rate:.2f}x")
+
+
 def make_function(client: Any, name: str, runtime: str, files: dict[str, str]) -> None:
     client.create_function(
         FunctionName=name,
@@ -185,7 +240,9 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--seconds", type=int, default=5, help="of load for each warm figure")
     arguments.add_argument("--count", type=int, default=50, help="of cold starts for each runtime")
-    arguments.add_argument("--only", choices=("warm", "cold"))
+    arguments.add_argument("--invokes", type=int, default=100_000, help="of the measurement of growth")
+    arguments.add_argument("--functions", type=int, default=5_000, help="registered beside the one that is measured")
+    arguments.add_argument("--only", choices=("warm", "cold", "many", "growth"))
     options = arguments.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("bench needs wrk, an HTTP load generator (Debian: apt install wrk)")
@@ -195,10 +252,15 @@ def main() -> None:
         server = Server(Path(folder) / "data").start()
         try:
             print(server.ready_line)
-            if options.only != "cold":
-                warm(table, server, f"python{sys.version_info.major}.{sys.version_info.minor}", options.seconds)
-            if options.only != "warm":
+            python = f"python{sys.version_info.major}.{sys.version_info.minor}"
+            if options.only in (None, "warm"):
+                warm(table, server, python, options.seconds)
+            if options.only in (None, "cold"):
                 cold_starts(table, server, options.count)
+            if options.only in (None, "growth"):
+                growth(table, server, python, options.invokes)
+            if options.only in (None, "many"):
+                many(table, server, python, options.seconds, options.functions)
         finally:
             server.stop()
 

@@ -77,14 +77,18 @@ class Server:
             "AWS_ACCESS_KEY_ID": "000000000000",
             "AWS_SECRET_ACCESS_KEY": "secret",
             "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # as `lambdad env` says: live tails have a host prefix
             "AWS_PAGER": "",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    cli = str(Path(sys.executable).parent / "aws")
+
     def aws(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """The stock AWS CLI of the test environment."""
-        command = [str(Path(sys.executable).parent / "aws"), *arguments]
-        result = subprocess.run(command, capture_output=True, text=True, env=self.environment(), timeout=120, check=False)
+        result = subprocess.run(
+            [self.cli, *arguments], capture_output=True, text=True, env=self.environment(), timeout=120, check=False
+        )
         assert not check or result.returncode == 0, result.stderr
         return result
 

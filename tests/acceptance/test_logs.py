@@ -1,6 +1,8 @@
 """Reading logs with stock clients."""
 
 import json
+import signal
+import subprocess
 import threading
 import time
 from typing import Any
@@ -113,3 +115,35 @@ def test_the_cli_filters(server: Server, logs: Any, talking: Function) -> None:
     group = f"/aws/lambda/{talking.name}"
     output = server.aws("logs", "filter-log-events", "--log-group-name", group, "--filter-pattern", "apple").stdout
     assert [event["message"].strip() for event in json.loads(output)["events"]] == ["apple"]
+
+
+def test_the_cli_tails_live(server: Server, logs: Any, make: Maker) -> None:
+    function = make.python_function(TALKING)
+    function.invoke({"words": ["before"]})
+    messages(logs, function)
+    arn = f"arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/{function.name}"
+    tail = subprocess.Popen(
+        [server.cli, "logs", "start-live-tail", "--log-group-identifiers", arn],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=server.environment() | {"PYTHONUNBUFFERED": "1"},
+    )
+    assert tail.stdout is not None
+    stop = threading.Event()
+
+    def keep_talking() -> None:
+        while not stop.wait(0.3):
+            function.invoke({"words": ["tailed"]})
+
+    thread = threading.Thread(target=keep_talking)
+    thread.start()
+    try:
+        assert any("tailed" in line for line in tail.stdout)
+    finally:
+        stop.set()
+        thread.join()
+        tail.send_signal(signal.SIGINT)
+        tail.stdout.read()
+        tail.wait(20)
+        tail.stdout.close()

@@ -21,7 +21,7 @@ def handler(event, context):
     status = dict(line.split(":", 1) for line in open("/proc/self/status").read().splitlines())
     return {
         "uid": os.getuid(), "caps": status["CapEff"].strip(),
-        "hidden": [name for place in HIDDEN if os.path.isdir(place) for name in os.listdir(place)],
+        "hidden": [name for place in HIDDEN if os.access(place, os.R_OK) for name in os.listdir(place)],
         "processes": len([name for name in os.listdir("/proc") if name.isdigit()]),
         "task": os.environ["LAMBDA_TASK_ROOT"], "cwd": os.getcwd(),
     }
@@ -43,6 +43,22 @@ def test_process_isolation_runs_functions_without_a_sandbox(process_server: Serv
     assert seen["cwd"] == seen["task"]
     shell = make.create({"bootstrap": BOOTSTRAP.replace("PYTHON", sys.executable)}, Runtime="provided.al2023", Handler="none")
     assert shell.invoke({"n": 3}) == {"n": 3}
+
+
+def test_process_isolation_finds_layers(process_server: Server) -> None:
+    make = Maker(process_server.client("lambda"), newest_python(process_server))
+
+    def layer(name: str, files: dict[str, str]) -> str:
+        arn: str = make.client.publish_layer_version(LayerName=name, Content={"ZipFile": zipped(files)})["LayerVersionArn"]
+        return arn
+
+    modules = layer("modules", {"python/greeting.py": "WORD = 'hi'\n"})
+    python = make.python_function("import greeting\ndef handler(e, c):\n    return greeting.WORD\n", Layers=[modules])
+    assert python.invoke() == "hi"
+    bootstrap = zipped({"bootstrap": BOOTSTRAP.replace("PYTHON", sys.executable)})
+    whole = make.client.publish_layer_version(LayerName="whole", Content={"ZipFile": bootstrap})["LayerVersionArn"]
+    custom = make.create({"data.txt": ""}, Runtime="provided.al2023", Handler="none", Layers=[whole])
+    assert custom.invoke({"n": 4}) == {"n": 4}
 
 
 BOOTSTRAP = """#!PYTHON

@@ -149,3 +149,24 @@ def test_a_function_s_own_part_of_the_sdk_wins(make: Maker, place: str, path: st
     source = f"{path}import {package}\ndef handler(event, context):\n    return {package}.__file__\n"
     function = make.create({"app.py": source, f"{place}{package}/__init__.py": ""})
     assert function.invoke() == f"/var/task/{place}{package}/__init__.py"
+
+
+def test_a_function_reaches_lambdad_as_its_role_and_nothing_else(make: Maker) -> None:
+    other = make.python_function("def handler(event, context):\n    return event['n'] + 1\n")
+    function = make.python_function(
+        """
+import boto3, json, socket
+def handler(event, context):
+    answer = boto3.client("lambda").invoke(FunctionName=event["other"], Payload=json.dumps({"n": 41}))
+    try:
+        socket.create_connection(("127.0.0.1", event["port"]), 1).close()
+        outside = True
+    except OSError:
+        outside = False
+    return [json.loads(answer["Payload"].read()), outside]
+""",
+        Timeout=30,
+        MemorySize=1769,
+    )
+    port = int(make.client.meta.endpoint_url.rpartition(":")[2])
+    assert function.invoke({"other": other.name, "port": port}) == [42, False]

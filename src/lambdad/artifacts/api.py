@@ -26,6 +26,16 @@ class Taken:
     """Bytes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What came of a sweep."""
+
+    deleted: int
+    """Packages."""
+    spared: int
+    """Packages and trees that nobody needs, but somebody had in hand: another sweep has to take them."""
+
+
 class Artifacts(Protocol):
     async def take_zip(self, data: bytes) -> Taken:
         """Check and store a zip of a function or layer; durable when this returns.
@@ -55,6 +65,6 @@ class Artifacts(Protocol):
         """The package as it was uploaded. Raises PlatformError if it is gone."""
         ...
 
-    async def sweep(self, live: Collection[str]) -> int:
-        """Delete blobs and unpacked trees whose digest is not in `live`; answers how many blobs went."""
+    async def sweep(self, live: Collection[str]) -> Swept:
+        """Delete blobs and unpacked trees whose digest is not in `live`, except those that are being prepared."""
         ...

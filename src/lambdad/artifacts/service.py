@@ -12,15 +12,15 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from lambdad.artifacts.api import Prepared, Taken
+from lambdad.artifacts.api import Prepared, Swept, Taken
 from lambdad.artifacts.layout import Package, merge, read_package, verify
 from lambdad.artifacts.trees import Cached, Compiler, TreeCache
 from lambdad.artifacts.zips import BadZip, TooLarge
 from lambdad.domain.errors import InvalidParameterValue, PlatformError
 from lambdad.domain.functions import Code
 from lambdad.domain.limits import UNZIPPED
-from lambdad.substrate.api import Blobs, Change, KeyValue, StorageFull
-from lambdad.substrate.directory import NO_SPACE
+from lambdad.substrate.api import Blobs, Change, KeyValue
+from lambdad.substrate.directory import failure
 
 LOG = logging.getLogger(__name__)
 
@@ -144,20 +144,18 @@ class PackageStore:
             raise PlatformError(f"The package {code.digest} is gone from the store.")
         return data
 
-    async def sweep(self, live: Collection[str]) -> int:
+    async def sweep(self, live: Collection[str]) -> Swept:
         """`live` has to include what running environments use (their trees are deleted under them otherwise) and what was
         taken in for a record that is still to be written. What is being prepared stays, whoever forgot it."""
         live = frozenset(live)
         stored = [entry.key.removeprefix(PREFIX) for entry in await self._key_values.scan(PREFIX)]
-        gone = 0
-        for digest in stored:
-            if digest not in live:
-                gone += await self._forget(digest)
-        for key in [key for key, tree in self._ready.items() if not live.issuperset(tree.digests)]:
-            await self._evict(key)
-        return gone
+        packages = [await self._forget(digest) for digest in stored if digest not in live]
+        unneeded = [key for key, tree in self._ready.items() if not live.issuperset(tree.digests)]
+        trees = [await self._evict(key) for key in unneeded]
+        return Swept(deleted=sum(packages), spared=[*packages, *trees].count(False))
 
     async def _forget(self, digest: str) -> bool:
+        """Whether it is gone; not while somebody has it in hand."""
         async with self._lock(digest):
             if self._held[digest]:
                 return False
@@ -167,13 +165,17 @@ class PackageStore:
             self._unpacked.pop(digest, None)
         return True
 
-    async def _evict(self, key: str) -> None:
+    async def _evict(self, key: str) -> bool:
+        """Whether it is gone; not while somebody has one of its packages in hand."""
         async with self._lock(key):
             tree = self._ready.get(key)
-            if tree is None or any(self._held[digest] for digest in tree.digests):
-                return
+            if tree is None:
+                return True
+            if any(self._held[digest] for digest in tree.digests):
+                return False
             del self._ready[key]
             await self._run(lambda: self._trees.delete(key))
+        return True
 
     def _let_go(self, digests: Sequence[str]) -> None:
         self._held.subtract(digests)
@@ -221,9 +223,7 @@ class PackageStore:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, work)
         except OSError as error:
-            if error.errno in NO_SPACE:
-                raise StorageFull from error
-            raise PlatformError(f"The cache of packages failed: {error}") from error
+            raise failure(error, "The cache of packages") from error
 
 
 def _say_failure(burying: asyncio.Future[None]) -> None:

@@ -51,7 +51,7 @@ from lambdad.sandbox.service import Settings as SandboxSettings
 from lambdad.services.logs.service import LogsService
 from lambdad.substrate.local import LocalSubstrate
 from lambdad.worker.service import LocalWorker
-from lambdad.worker_manager.service import LocalWorkerManager
+from lambdad.worker_manager.service import STARTS_PER_CORE, LocalWorkerManager
 
 
 class CannotStart(PlatformError):
@@ -95,6 +95,7 @@ class _Floor:
 class _DataPlane:
     worker: LocalWorker
     manager: LocalWorkerManager
+    counter: LocalCounter
     frontend: LocalFrontend
 
 
@@ -138,6 +139,7 @@ class Node:
             hosts=Hosts(),
             health=lambda: {"status": "ready", "version": __version__},
             state=lambda: {
+                "in_flight": plane.counter.total_in_flight(),
                 "pools": plane.manager.introspect(),
                 "environments": plane.worker.introspect(),
                 **floor.sandboxes.introspect(),
@@ -195,13 +197,20 @@ class Node:
         )
         close(worker.close)
         placement = LocalPlacement([worker])
-        manager = LocalWorkerManager(placement, floor.records, keep_warm=settings.keep_warm, grace=settings.grace)
+        manager = LocalWorkerManager(
+            placement,
+            floor.records,
+            keep_warm=settings.keep_warm,
+            grace=settings.grace,
+            scaling_rate=settings.scaling_rate,
+            parallel_starts=settings.parallel_starts or STARTS_PER_CORE * (os.cpu_count() or 1),
+        )
         close(manager.close)
-        counter = LocalCounter(floor.records, settings.concurrency)
+        counter = LocalCounter(floor.records, settings.concurrency, per_unit=settings.requests_per_concurrency)
         self._stack.callback(counter.close)
         delays = Delays((settings.retry_delay, 2 * settings.retry_delay))
         frontend = LocalFrontend(floor.records, counter, manager, delays=delays, grace=settings.grace)
-        return _DataPlane(worker, manager, frontend)
+        return _DataPlane(worker, manager, counter, frontend)
 
     def _control(self, floor: "_Floor", links: CodeLinks) -> LambdaControl:
         return LambdaControl(

@@ -1,8 +1,10 @@
 """The process around a node: event loop, signals, exit code."""
 
 import asyncio
+import gc
 import logging
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,11 @@ from typing import Any
 from lambdad.assembly.node import CannotStart, Ready, serve
 from lambdad.assembly.settings import Settings
 
+SWITCH = 0.0005
+"""Seconds that a thread at work (storage, packages) may keep the interpreter while the event loop waits for it; CPython's own
+default of ten times as much is what the slowest invokes waited for."""
+GARBAGE = (50_000, 20, 100)
+"""Thresholds of the cyclic collector. An invoke makes hardly any cycles, and a full collection stops the loop."""
 LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -19,6 +26,7 @@ def run(settings: Settings, ready: Callable[[Ready], None], *, home: Path | None
         raise CannotStart(
             f"lambdad does not verify signatures yet, so it listens on loopback addresses only, not on {settings.host}."
         )
+    sys.setswitchinterval(SWITCH)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_until_told(settings, ready, home=home, path=path))
@@ -38,4 +46,12 @@ async def _until_told(settings: Settings, ready: Callable[[Ready], None], **plac
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    await serve(settings, ready, stopped, **places)
+
+    def settled(node: Ready) -> None:
+        # What start-up has made stays: the collector need not look at it ever again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GARBAGE)
+        ready(node)
+
+    await serve(settings, settled, stopped, **places)

@@ -30,8 +30,14 @@ class Settings:
     """Account of callers whose access key id is not itself an account of twelve digits; emulators' habit."""
     concurrency: int = limits.CONCURRENCY
     """Concurrent executions per account and region; AWS's default."""
+    requests_per_concurrency: int = limits.REQUESTS_PER_CONCURRENCY
+    """Synchronous requests per second for each unit of concurrency, of the account or of a reservation; 0: any number."""
+    scaling_rate: int = limits.SCALING_RATE
+    """Environments that one function may gain in ten seconds; AWS's figure. 0: any number."""
     keep_warm: float = 600.0
     """Seconds that an idle environment is kept. AWS keeps them for some 5 to 15 minutes."""
+    parallel_starts: int | None = None
+    """Environments that are made at a time; None: two for each processor. More would only make each of them slower."""
     stems: int = 2
     """Sandboxes kept ready, without code, for each runtime in use, at least."""
     most_stems: int = 24

@@ -6,7 +6,6 @@ from typing import Any
 from lambdad.control.api import AccountLimits
 from lambdad.control.concurrency import unreserved
 from lambdad.control.ledger import Ledger
-from lambdad.control.packages import code_size
 from lambdad.domain import limits
 from lambdad.domain.caller import Caller
 from lambdad.wire.api import Handler
@@ -33,7 +32,7 @@ class Account:
                 "UnreservedConcurrentExecutions": unreserved(records, self._limits, account, region),
             },
             "AccountUsage": {
-                "TotalCodeSize": code_size(records, account, region),
+                "TotalCodeSize": records.code_size(account, region),
                 "FunctionCount": len(records.functions(account, region)),
             },
         }

@@ -5,7 +5,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from lambdad.control.checks import violation
 from lambdad.control.functions import without_settings
 from lambdad.control.ledger import Change, Ledger
 from lambdad.control.lookup import require_function, unqualified_name
@@ -13,9 +12,10 @@ from lambdad.control.pages import page
 from lambdad.control.revisions import check_revision
 from lambdad.domain.arns import LATEST
 from lambdad.domain.caller import Caller
-from lambdad.domain.errors import InvalidParameterValue, ResourceConflict, ResourceNotFound, ValidationError
+from lambdad.domain.errors import InvalidParameterValue, ResourceConflict, ResourceNotFound
 from lambdad.domain.functions import Alias, Function
 from lambdad.wire.api import Handler
+from lambdad.wire.validate import violation
 
 
 class Aliases:
@@ -39,7 +39,7 @@ class Aliases:
         name = params["Name"]
         if name.isdecimal():
             pattern = "Member must satisfy regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)"
-            raise ValidationError(violation(name, "name", pattern))
+            raise violation(name, "name", pattern)
 
         def change(before: Function) -> Function:
             if name in before.aliases:
@@ -161,10 +161,10 @@ def _check_share(other: str, share: float) -> None:
             "Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [0-9]+, "
             "Member must not be null]"
         )
-        raise ValidationError(violation(value, member, constraint))
+        raise violation(value, member, constraint)
     if not 0.0 <= share <= 1.0:
         constraint = (
             "Map value must satisfy constraint: [Member must have value less than or equal to 1.0, "
             "Member must have value greater than or equal to 0.0, Member must not be null]"
         )
-        raise ValidationError(violation(value, member, constraint))
+        raise violation(value, member, constraint)

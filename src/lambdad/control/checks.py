@@ -13,6 +13,7 @@ from typing import Any
 from lambdad.domain import limits
 from lambdad.domain.errors import InvalidParameterValue, ValidationError
 from lambdad.domain.runtimes import RUNTIMES
+from lambdad.wire.validate import violation
 
 UNSUPPORTED = {
     "TenancyConfig": "tenant isolation",
@@ -60,14 +61,10 @@ _SECURITY_GROUP = re.compile(r"sg-[0-9a-zA-Z]*")
 _SNAP_START = re.compile(r"java\d.*|python3\.(1[2-9]|[2-9]\d)|dotnet([89]|\d\d)")
 
 
-def violation(value: object, member: str, constraint: str) -> str:
-    """AWS's text for a value that breaks a constraint of the model."""
-    return f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
-
-
 def check_name(name: str) -> None:
     if len(name) > 64:
-        raise InvalidParameterValue(violation(name, "functionName", "Member must have length less than or equal to 64"))
+        constraint = "Member must have length less than or equal to 64"
+        raise InvalidParameterValue(violation(name, "functionName", constraint).message)
 
 
 def check_supported(params: Mapping[str, Any]) -> None:
@@ -138,14 +135,14 @@ def check_configuration(params: Mapping[str, Any]) -> None:
     _check_range((params.get("EphemeralStorage") or {}).get("Size"), "EphemeralStorage.Size", 512, 10240)
     description = params.get("Description") or ""
     if len(description) > 256:
-        raise ValidationError(violation(description, "description", "Member must have length less than or equal to 256"))
+        raise violation(description, "description", "Member must have length less than or equal to 256")
     role = params.get("Role")
     if role is not None and not _ROLE.fullmatch(role):
         pattern = f"Member must satisfy regular expression pattern: {_ROLE.pattern}"
-        raise ValidationError(violation(role, "role", pattern))
+        raise violation(role, "role", pattern)
     handler = params.get("Handler")
     if handler is not None and not _HANDLER.fullmatch(handler):
-        raise ValidationError(violation(handler, "handler", r"Member must satisfy regular expression pattern: [^\s]+"))
+        raise violation(handler, "handler", r"Member must satisfy regular expression pattern: [^\s]+")
     if params.get("Environment") is not None:
         check_environment(params["Environment"].get("Variables") or {})
     target = (params.get("DeadLetterConfig") or {}).get("TargetArn")

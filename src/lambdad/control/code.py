@@ -40,8 +40,10 @@ class FunctionCode:
         source = source_of(params)
         self._check_state(function, params)
         data = await self._packages.fetch(caller, source)
-        async with self._packages.admission():
-            code = await self._packages.take(caller, data, self._require(name).latest.layers)
+        copies = 2 if params.get("Publish") else 1
+        growth = copies * len(data) - self._require(name).latest.code.size
+        async with self._packages.admission(caller, growth):
+            code = await self._packages.take(data, self._require(name).latest.layers)
             if params.get("DryRun"):
                 return self._dry_run(self._require(name), code, params)
             return await self._ledger.decide(lambda: self._decide(name, code, params))

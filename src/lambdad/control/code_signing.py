@@ -115,12 +115,15 @@ class CodeSigning:
         name = unqualified_name(caller, params, "PutFunctionCodeSigningConfig")
         arn = params["CodeSigningConfigArn"]
 
-        def change(before: Function) -> Function:
-            require_config(self._ledger.records, arn)
-            return before if before.code_signing_config_arn == arn else replace(before, code_signing_config_arn=arn)
+        def decision() -> tuple[Sequence[Change], dict[str, Any]]:
+            before = require_function(self._ledger.records, name)
+            held = held_config(self._ledger.records, arn)
+            answer = {"CodeSigningConfigArn": arn, "FunctionName": name.name}
+            if before.code_signing_config_arn == arn:
+                return [], answer
+            return [(before, replace(before, code_signing_config_arn=arn)), held], answer
 
-        await self._ledger.change(lambda: require_function(self._ledger.records, name), change)
-        return {"CodeSigningConfigArn": arn, "FunctionName": name.name}
+        return await self._ledger.decide(decision)
 
     async def attached(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         """A function without one is answered by an empty object, as AWS does, though the model calls both members required."""
@@ -155,6 +158,15 @@ def require_config(records: Records, arn: str) -> CodeSigningConfig:
             404,
         )
     return config
+
+
+def held_config(records: Records, arn: str) -> Change:
+    """Goes with the change of a function that begins to refer to the configuration: only one of it and a deletion succeeds.
+
+    Raises CodeSigningConfigNotFoundException.
+    """
+    config = require_config(records, arn)
+    return config, config
 
 
 def _policy(params: Mapping[str, Any]) -> str | None:

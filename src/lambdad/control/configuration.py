@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from lambdad.control.logging_config import logging_of
 from lambdad.control.representation import config_sha256, runtime_version_arn
-from lambdad.domain.arns import FunctionName
+from lambdad.domain.arns import LATEST, FunctionName
 from lambdad.domain.functions import Code, Function, Layer, Version
 
 BEING_CREATED = "The function is being created."
@@ -36,7 +36,7 @@ def new_latest(
         account=name.account,
         region=name.region,
         name=name.name,
-        version="$LATEST",
+        version=LATEST,
         build=build,
         revision_id=revision,
         last_modified_ms=now_ms,
@@ -139,8 +139,8 @@ def published(
     A version of code that is ready is Active at once: it is the same package.
     """
     latest = function.latest
-    last = newest(function)
-    if last is not None and last.code.digest == latest.code.digest and last.config_sha256 == latest.config_sha256:
+    last = published_already(function)
+    if last is not None:
         return function, last
     ready = latest.state == "Active" and latest.update_status == "Successful"
     state: Literal["Active", "Pending"] = "Active" if ready else "Pending"
@@ -164,6 +164,14 @@ def published(
         versions={**function.versions, version.version: version},
     )
     return after, version
+
+
+def published_already(function: Function) -> Version | None:
+    """The last version, where nothing has changed since it was published."""
+    latest, last = function.latest, newest(function)
+    if last is None or last.code.digest != latest.code.digest or last.config_sha256 != latest.config_sha256:
+        return None
+    return last
 
 
 def newest(function: Function) -> Version | None:

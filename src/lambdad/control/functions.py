@@ -16,7 +16,7 @@ from lambdad.control.checks import (
     check_supported,
     check_tags,
 )
-from lambdad.control.code_signing import require_config
+from lambdad.control.code_signing import held_config, require_config
 from lambdad.control.configuration import configured, new_latest, published, updated
 from lambdad.control.layer_references import resolve_layers
 from lambdad.control.ledger import Change, Ledger
@@ -28,7 +28,7 @@ from lambdad.control.revisions import check_changeable, check_revision
 from lambdad.domain.arns import LATEST, FunctionName
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import InvalidParameterValue, ResourceConflict
-from lambdad.domain.functions import Code, Function, Layer, Version
+from lambdad.domain.functions import Code, DeletedFunction, Function, Layer, Version
 from lambdad.wire.api import Handler
 
 PAGE = 50
@@ -71,13 +71,21 @@ class Functions:
         self._check_absent(name)
         layers = resolve_layers(self._ledger.records, caller, params.get("Layers") or [])
         data = await self._packages.fetch(caller, source)
-        async with self._packages.admission():
-            code = await self._packages.take(caller, data, layers)
+        copies = 2 if params.get("Publish") else 1
+        async with self._packages.admission(caller, copies * len(data)):
+            code = await self._packages.take(data, layers)
 
             def decision() -> tuple[Sequence[Change], dict[str, Any]]:
                 self._check_absent(name)
-                function, answer = self._new(name, params, code, layers, architecture)
-                return [(None, function)], answer
+                deleted = self._ledger.records.deleted_function(name.account, name.region, name.name)
+                first = 1 if deleted is None else deleted.next_version
+                function, answer = self._new(name, params, code, layers, architecture, first)
+                changes: list[Change] = [(None, function)]
+                if deleted is not None:
+                    changes.append((deleted, None))
+                if function.code_signing_config_arn:
+                    changes.append(held_config(self._ledger.records, function.code_signing_config_arn))
+                return changes, answer
 
             return await self._ledger.decide(decision)
 
@@ -99,7 +107,13 @@ class Functions:
             raise ResourceConflict(f"Function already exist: {name.name}")
 
     def _new(
-        self, name: FunctionName, params: Mapping[str, Any], code: Code, layers: Sequence[Layer], architecture: str
+        self,
+        name: FunctionName,
+        params: Mapping[str, Any],
+        code: Code,
+        layers: Sequence[Layer],
+        architecture: str,
+        first_version: int,
     ) -> tuple[Function, dict[str, Any]]:
         ledger = self._ledger
         now, new_id = ledger.now_ms(), ledger.new_id
@@ -111,6 +125,7 @@ class Functions:
             region=name.region,
             name=name.name,
             latest=latest,
+            next_version=first_version,
             tags=dict(params.get("Tags") or {}),
             code_signing_config_arn=params.get("CodeSigningConfigArn") or None,
         )
@@ -159,7 +174,7 @@ class Functions:
         check_configuration(params)
         if params.get("Runtime"):
             check_runtime(params["Runtime"], self._available())
-        async with self._packages.admission():
+        async with self._packages.admission(caller):
             await self._check_new_layers(caller, name, params)
 
             def change(before: Function) -> Function:
@@ -197,11 +212,24 @@ class Functions:
 
         def decision() -> tuple[Sequence[Change], dict[str, Any]]:
             before = require_function(self._ledger.records, name.qualified(None))
-            after = None if qualifier is None else without_version(before, qualifier)
             # The model says 200; the service answers 204.
-            return ([] if after is before else [(before, after)]), {"StatusCode_": 204}
+            return (_whole(before) if qualifier is None else _one_version(before, qualifier)), {"StatusCode_": 204}
 
         return await self._ledger.decide(decision)
+
+
+def _whole(function: Function) -> list[Change]:
+    """All of the function goes, except which number its next version would have had."""
+    changes: list[Change] = [(function, None)]
+    if function.next_version > 1:
+        kept = DeletedFunction(function.account, function.region, function.name, function.next_version)
+        changes.append((None, kept))
+    return changes
+
+
+def _one_version(function: Function, number: str) -> list[Change]:
+    after = without_version(function, number)
+    return [] if after is function else [(function, after)]
 
 
 def without_version(function: Function, number: str) -> Function:

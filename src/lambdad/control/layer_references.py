@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lambdad.control.lookup import denied
 from lambdad.domain import limits
 from lambdad.domain.arns import layer_version_arn
 from lambdad.domain.caller import Caller
@@ -71,7 +70,7 @@ def readable_version(records: Records, caller: Caller, reference: LayerReference
     arn = layer_version_arn(reference.account, reference.region, reference.name, number)
     found = find_version(records, reference.account, reference.region, reference.name, number)
     if reference.account != caller.account and (found is None or not may_read(caller, found)):
-        raise denied(caller, "GetLayerVersion", arn)
+        raise caller.denied("GetLayerVersion", arn)
     if found is None:
         raise ResourceNotFound(f"Layer version {arn} does not exist.")
     return found

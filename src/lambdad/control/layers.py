@@ -6,19 +6,19 @@ from typing import Any
 from msgspec.structs import replace
 
 from lambdad.control.api import Location
-from lambdad.control.checks import offered, violation
+from lambdad.control.checks import offered
 from lambdad.control.layer_references import LayerReference, find_version, parse_layer, readable_version
 from lambdad.control.ledger import Change, Ledger
-from lambdad.control.lookup import denied
 from lambdad.control.packages import Packages, source_of
 from lambdad.control.pages import number_key, page
 from lambdad.control.representation import base64_digest, timestamp
 from lambdad.domain.arns import layer_arn, layer_version_arn
 from lambdad.domain.caller import Caller
-from lambdad.domain.errors import InvalidParameterValue, ValidationError
+from lambdad.domain.errors import InvalidParameterValue
 from lambdad.domain.functions import Code, LayerName, LayerVersion
 from lambdad.domain.runtimes import RUNTIMES
 from lambdad.wire.api import Handler
+from lambdad.wire.validate import violation
 
 PAGE = 50
 
@@ -44,8 +44,8 @@ class Layers:
         layer = own_layer(caller, params, "PublishLayerVersion")
         _check_runtimes(params.get("CompatibleRuntimes") or [])
         data = await self._packages.fetch(caller, source_of(params["Content"]))
-        async with self._packages.admission():
-            code = await self._packages.take(caller, data)
+        async with self._packages.admission(caller, len(data)):
+            code = await self._packages.take(data)
             version = await self._ledger.decide(lambda: self._decide(layer, code, params))
         return {**_answer(version), "Content": self._content(caller, version)}
 
@@ -126,7 +126,7 @@ class Layers:
 def own_layer(caller: Caller, params: Mapping[str, Any], action: str) -> LayerReference:
     layer = parse_layer(caller, params["LayerName"])
     if layer.account != caller.account:
-        raise denied(caller, action, layer.layer_arn)
+        raise caller.denied(action, layer.layer_arn)
     return layer
 
 
@@ -146,7 +146,7 @@ def _check_runtimes(runtimes: Sequence[str]) -> None:
         constraint = (
             f"Member must satisfy constraint: [Member must satisfy enum value set: [{', '.join(offered())}] or be a valid ARN]"
         )
-        raise ValidationError(violation(f"[{', '.join(runtimes)}]", "compatibleRuntimes", constraint))
+        raise violation(f"[{', '.join(runtimes)}]", "compatibleRuntimes", constraint)
 
 
 def _matches(version: LayerVersion, params: Mapping[str, Any]) -> bool:

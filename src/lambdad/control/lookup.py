@@ -4,7 +4,7 @@ from typing import Any
 
 from lambdad.domain.arns import LATEST, FunctionName, parse_function_name
 from lambdad.domain.caller import Caller
-from lambdad.domain.errors import AccessDenied, InvalidParameterValue, ResourceNotFound
+from lambdad.domain.errors import InvalidParameterValue, ResourceNotFound
 from lambdad.domain.functions import Function, Version
 from lambdad.records.api import Records
 
@@ -14,19 +14,11 @@ FUNCTIONS_ONLY = (
 )
 
 
-def denied(caller: Caller, action: str, resource: str) -> AccessDenied:
-    """What a caller of another account gets, whether the resource exists or not."""
-    return AccessDenied(
-        f"User: {caller.principal_arn} is not authorized to perform: lambda:{action} on resource: {resource} "
-        f"because no resource-based policy allows the lambda:{action} action"
-    )
-
-
 def function_name(caller: Caller, params: dict[str, Any], action: str) -> FunctionName:
     """The function that `FunctionName` and `Qualifier` mean. Raises AccessDenied for one of another account."""
     name = parse_function_name(params["FunctionName"], params.get("Qualifier"), account=caller.account, region=caller.region)
     if name.account != caller.account:
-        raise denied(caller, action, name.arn)
+        raise caller.denied(action, name.arn)
     return name
 
 

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,6 @@ from lambdad.domain.errors import (
     RequestEntityTooLarge,
 )
 from lambdad.domain.functions import Code, Function, Layer
-from lambdad.records.api import Records
 
 LOG = logging.getLogger(__name__)
 
@@ -72,21 +72,6 @@ def codes_of(function: Function | None) -> set[str]:
     return {digest for each in versions for digest in (each.code.digest, *(layer.code.digest for layer in each.layers))}
 
 
-def code_size(records: Records, account: str, region: str) -> int:
-    """`TotalCodeSize`: bytes of the packages of all functions, versions and layers, each counted for itself."""
-    functions = sum(
-        version.code.size
-        for function in records.functions(account, region)
-        for version in (function.latest, *function.versions.values())
-    )
-    layers = sum(
-        version.code.size
-        for layer in records.layers(account, region)
-        for version in records.layer_versions(account, region, layer.name)
-    )
-    return functions + layers
-
-
 class Packages:
     """Takes packages in with the account's limits, and sweeps those that no record refers to."""
 
@@ -102,9 +87,11 @@ class Packages:
         self._ledger = ledger
         self._artifacts = artifacts
         self._object_store = object_store
-        self._limits = account_limits
+        self._code_storage = account_limits.code_storage
         self._grace = grace
         self._gate = Gate()
+        self._growing: Counter[tuple[str, str]] = Counter()
+        """(account, region) → bytes that are on their way into its records."""
         self._released: dict[str, int] = {}
         """Digest → when its last reference may have gone, epoch ms."""
         self._released_something = asyncio.Event()
@@ -122,15 +109,37 @@ class Packages:
             ) from error
 
     @contextlib.asynccontextmanager
-    async def admission(self) -> AsyncIterator[None]:
-        """From before a package is taken in until its record is committed: no sweep happens meanwhile."""
-        async with self._gate.entered():
-            yield
+    async def admission(self, caller: Caller, growth: int = 0) -> AsyncIterator[None]:
+        """From before a package is taken in until its record is committed: no sweep happens meanwhile.
 
-    async def take(self, caller: Caller, data: bytes, layers: Iterable[Layer] = ()) -> Code:
-        """Check and store a package that goes with `layers`; only within `admission`."""
-        if code_size(self._ledger.records, caller.account, caller.region) + len(data) > self._limits.code_storage:
+        `growth` and CodeStorageExceeded as in `room`.
+        """
+        with self.room(caller, growth):
+            async with self._gate.entered():
+                yield
+
+    @contextlib.contextmanager
+    def room(self, caller: Caller, growth: int) -> Iterator[None]:
+        """Keep `growth` bytes of the account's code storage for a record until it is committed.
+
+        The sum is over many records and none of them guards it, so what is on its way counts too. A record that was
+        committed counts twice for the moment until its writer is told, so it is never a byte too much that gets in.
+        Raises CodeStorageExceeded; shrinking and what needs no room is never refused.
+        """
+        place = (caller.account, caller.region)
+        used = self._ledger.records.code_size(*place) + self._growing[place]
+        if growth > 0 and used + growth > self._code_storage:
             raise CodeStorageExceeded
+        self._growing[place] += max(growth, 0)
+        try:
+            yield
+        finally:
+            self._growing[place] -= max(growth, 0)
+            if not self._growing[place]:
+                del self._growing[place]
+
+    async def take(self, data: bytes, layers: Iterable[Layer] = ()) -> Code:
+        """Check and store a package that goes with `layers`; only within `admission`."""
         taken = await self._artifacts.take_zip(data)
         # Should no record come of it (a dry run, a conflict, a full disk), a later sweep takes it away.
         self._release({taken.code.digest})
@@ -166,14 +175,13 @@ class Packages:
             LOG.warning("packages that nothing refers to could not be deleted; the next sweep tries again: %s", error)
             self._released_something.set()
 
-    async def sweep(self) -> int:
-        """Delete what nothing refers to, and answer how many blobs went; waits for packages that are on their way in."""
+    async def sweep(self) -> None:
+        """Delete what nothing refers to; waits for packages that are on their way in."""
         async with self._gate.closed():
             swept = await self._artifacts.sweep(self._live())
-        if self._released:
-            # Some were released during the last grace period: theirs is not over.
+        if self._released or swept.spared:
+            # The grace period of some is not over, or their preparation.
             self._released_something.set()
-        return swept
 
     def layer_deleted(self, code: Code) -> None:
         self._release({code.digest})

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdad.control.logging_config import logging_answer
+from lambdad.domain.arns import LATEST
 from lambdad.domain.functions import Code, Version
 
 
@@ -39,7 +40,7 @@ def configuration(
 
     A published version's ARN is always qualified, that of `$LATEST` only with `qualified` or where the request named it.
     """
-    ending = qualifier or (version.version if qualified or version.version != "$LATEST" else None)
+    ending = qualifier or (version.version if qualified or version.version != LATEST else None)
     answer: dict[str, Any] = {
         "FunctionName": version.name,
         "FunctionArn": f"{version.unqualified_arn}:{ending}" if ending else version.unqualified_arn,

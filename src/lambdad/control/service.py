@@ -59,7 +59,7 @@ class LambdaControl:
         nouns = (
             Functions(ledger, packages, available=available, architecture=architecture, location=location),
             FunctionCode(ledger, packages, architecture=architecture),
-            Versions(ledger),
+            Versions(ledger, packages),
             Aliases(ledger),
             Layers(ledger, packages, location),
             LayerPermissions(ledger),

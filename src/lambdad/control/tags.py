@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from lambdad.control.checks import check_tags
 from lambdad.control.code_signing import find_config
 from lambdad.control.ledger import Change, Ledger
-from lambdad.control.lookup import denied, require_function
+from lambdad.control.lookup import require_function
 from lambdad.control.revisions import check_not_updating
 from lambdad.domain.arns import parse_function_name
 from lambdad.domain.caller import Caller
@@ -76,7 +76,7 @@ class TagOperations:
         parts = arn.split(":")
         kind = parts[5] if len(parts) > 6 else ""
         if kind and parts[4] != caller.account:
-            raise denied(caller, action, arn)
+            raise caller.denied(action, arn)
         match kind:
             case "function":
                 name = parse_function_name(arn, None, account=caller.account, region=caller.region)

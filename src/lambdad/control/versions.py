@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lambdad.control.checks import check_supported
-from lambdad.control.configuration import published
+from lambdad.control.configuration import published, published_already
 from lambdad.control.ledger import Change, Ledger
 from lambdad.control.lookup import latest_name, require_function, unqualified_name
+from lambdad.control.packages import Packages
 from lambdad.control.pages import number_key, page
 from lambdad.control.representation import base64_digest, configuration
 from lambdad.control.revisions import check_changeable, check_revision, wrong_state
@@ -20,8 +21,9 @@ PAGE = 50
 
 
 class Versions:
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, packages: Packages) -> None:
         self._ledger = ledger
+        self._packages = packages
 
     @property
     def operations(self) -> Mapping[str, Handler]:
@@ -30,7 +32,10 @@ class Versions:
     async def publish(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         name = latest_name(caller, params, "PublishVersion")
         check_supported(params)
-        return await self._ledger.decide(lambda: self._decide(name, params))
+        function = require_function(self._ledger.records, name)
+        growth = 0 if published_already(function) else function.latest.code.size
+        with self._packages.room(caller, growth):
+            return await self._ledger.decide(lambda: self._decide(name, params))
 
     def _decide(self, name: FunctionName, params: Mapping[str, Any]) -> tuple[Sequence[Change], dict[str, Any]]:
         before = require_function(self._ledger.records, name)

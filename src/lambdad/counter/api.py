@@ -3,15 +3,17 @@
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from lambdad.domain.functions import Function
+from lambdad.domain.functions import Function, Version
 
 
 class Counter(Protocol):
-    def slot(self, function: Function) -> AbstractContextManager[None]:
+    def slot(self, function: Function, version: Version | None = None, *, paced: bool = True) -> AbstractContextManager[None]:
         """One unit of concurrency of the function's account, held until the block is left.
 
-        Raises TooManyRequests with `Reason` ConcurrentInvocationLimitExceeded or
-        ReservedFunctionConcurrentInvocationLimitExceeded, and `retry_after`.
+        `version` (`$LATEST` where none is given) uses its provisioned concurrency first. What is `paced` (a synchronous
+        request, not an event) is limited per second too. Raises TooManyRequests with `Reason`
+        ConcurrentInvocationLimitExceeded, FunctionInvocationRateLimitExceeded,
+        ReservedFunctionConcurrentInvocationLimitExceeded or ReservedFunctionInvocationRateLimitExceeded, and `retry_after`.
         """
         ...
 

@@ -1,38 +1,63 @@
-"""The counter of one process: slots in memory, reservations from the records."""
+"""The counter of one process: slots in memory, promises from the records."""
 
+import time
+from collections.abc import Callable
 from types import TracebackType
 
-from lambdad.counter.policy import Concurrency, Use
+from lambdad.counter.policy import Concurrency, Share, Use
+from lambdad.domain.arns import LATEST
 from lambdad.domain.errors import TooManyRequests
-from lambdad.domain.functions import Function
-from lambdad.domain.limits import CONCURRENCY
+from lambdad.domain.functions import Function, Version
+from lambdad.domain.limits import CONCURRENCY, REQUESTS_PER_CONCURRENCY
 from lambdad.records.api import Records
+from lambdad.records.provisioned import shares
 
 RETRY_AFTER = 1
-"""Seconds in the `Retry-After` of a 429: the shortest there is, since a slot may come free at any moment."""
+"""Seconds in the `Retry-After` of a 429: the shortest there is, since a slot may come free at any moment, and a second's
+requests are granted anew within a second."""
 
 
 class LocalCounter:
-    """Implements `lambdad.counter.api.Counter`. `limit` is the concurrency of every account and region."""
+    """Implements `lambdad.counter.api.Counter`. `limit` is the concurrency of every account and region, `per_unit` the
+    requests per second for each unit of it (0: any number), `now` a clock in seconds that never jumps."""
 
-    def __init__(self, records: Records, limit: int = CONCURRENCY) -> None:
+    def __init__(
+        self,
+        records: Records,
+        limit: int = CONCURRENCY,
+        *,
+        per_unit: int = REQUESTS_PER_CONCURRENCY,
+        now: Callable[[], float] = time.monotonic,
+        throttled: Callable[[Function], None] = lambda _: None,
+    ) -> None:
+        """`throttled` is told of every refusal."""
         self._limit = limit
+        self._per_unit = per_unit
+        self._now = now
+        self._throttled = throttled
         self._regions: dict[tuple[str, str], Concurrency] = {}
         self._stop_listening = records.listen(self._changed)
         for function in records.all_functions():
             self._changed(None, function)
 
-    def slot(self, function: Function) -> "Slot":
+    def slot(self, function: Function, version: Version | None = None, *, paced: bool = True) -> "Slot":
         """See `Counter.slot`. The unit is taken on entering the block and given back on leaving it."""
-        concurrency = self._region(function.account, function.region)
-        return Slot(concurrency, concurrency.use(function.name), function.reserved_concurrency)
+        return Slot(self, function, LATEST if version is None else version.version, paced)
 
     def in_flight(self, account: str, region: str) -> int:
-        return self._region(account, region).in_flight
+        return self.region(account, region).in_flight
+
+    def total_in_flight(self) -> int:
+        """Of all accounts and regions, for `/_lambdad/state`."""
+        return sum(region.in_flight for region in self._regions.values())
+
+    def regions(self) -> list[tuple[str, str, Concurrency]]:
+        """Account, region and what is counted there, for metrics."""
+        return [(account, region, counted) for (account, region), counted in self._regions.items()]
 
     def function_in_flight(self, function: Function) -> int:
         """All versions together."""
-        use = self._region(function.account, function.region).uses.get(function.name)
+        use = self.region(function.account, function.region).uses.get(function.name)
         return use.in_flight if use else 0
 
     def limit(self, account: str, region: str) -> int:
@@ -42,34 +67,53 @@ class LocalCounter:
         """Stop following the records."""
         self._stop_listening()
 
-    def _region(self, account: str, region: str) -> Concurrency:
+    def region(self, account: str, region: str) -> Concurrency:
         concurrency = self._regions.get((account, region))
         if concurrency is None:
-            concurrency = self._regions[account, region] = Concurrency(self._limit)
+            concurrency = self._regions[account, region] = Concurrency(self._limit, self._per_unit)
         return concurrency
+
+    def now(self) -> float:
+        return self._now()
+
+    def refuse(self, function: Function, reason: str) -> TooManyRequests:
+        self._throttled(function)
+        return TooManyRequests(Reason=reason, retry_after=RETRY_AFTER)
 
     def _changed(self, before: Function | None, after: Function | None) -> None:
         if after is not None:
-            if before is None or before.reserved_concurrency != after.reserved_concurrency:
-                self._region(after.account, after.region).reserve(after.name, after.reserved_concurrency)
+            if before is None or _promises(before) != _promises(after):
+                self.region(after.account, after.region).promise(after.name, *_promises(after))
         elif before is not None:
-            self._region(before.account, before.region).forget(before.name)
+            self.region(before.account, before.region).forget(before.name)
+
+
+def _promises(function: Function) -> tuple[int | None, dict[str, int]]:
+    return function.reserved_concurrency, shares(function) if function.provisioned else {}
 
 
 class Slot:
     """A context manager written by hand, because it is entered on every invoke."""
 
-    __slots__ = ("_concurrency", "_reserved", "_use")
+    __slots__ = ("_concurrency", "_counter", "_function", "_paced", "_share", "_use", "_version")
+    _share: Share
+    _use: Use
 
-    def __init__(self, concurrency: Concurrency, use: Use, reserved: int | None) -> None:
-        self._concurrency = concurrency
-        self._use = use
-        self._reserved = reserved
+    def __init__(self, counter: LocalCounter, function: Function, version: str, paced: bool) -> None:
+        self._counter = counter
+        self._function = function
+        self._version = version
+        self._paced = paced
+        self._concurrency = counter.region(function.account, function.region)
 
     def __enter__(self) -> None:
-        reason = self._concurrency.admit(self._use, self._reserved)
-        if reason is not None:
-            raise TooManyRequests(Reason=reason, retry_after=RETRY_AFTER)
+        concurrency = self._concurrency
+        use = concurrency.use(self._function.name)
+        granted = concurrency.admit(use, self._version, self._counter.now() if self._paced else None)
+        if isinstance(granted, str):
+            raise self._counter.refuse(self._function, granted)
+        self._use = use
+        self._share = granted
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._concurrency.release(self._use)
+        self._concurrency.release(self._use, self._share)

@@ -1,10 +1,11 @@
 """Who calls, and for which account and region: what the edge learnt of a request before a service sees it."""
 
-from dataclasses import dataclass
+from msgspec import Struct
+
+from lambdad.domain.errors import AccessDenied
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """The authenticated sender of one request."""
 
     account: str
@@ -15,3 +16,10 @@ class Caller:
     access_key_id: str
     principal_arn: str
     """E.g. `arn:aws:iam::000000000000:root`."""
+
+    def denied(self, action: str, resource: str) -> AccessDenied:
+        """What a caller of another account gets of Lambda, whether the resource exists or not."""
+        return AccessDenied(
+            f"User: {self.principal_arn} is not authorized to perform: lambda:{action} on resource: {resource} "
+            f"because no resource-based policy allows the lambda:{action} action"
+        )

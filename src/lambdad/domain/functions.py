@@ -132,7 +132,7 @@ class Function(Struct, frozen=True, kw_only=True):
     serving: Version | None = None
     """What invokes of `$LATEST` run while an update is in progress: the code and configuration from before."""
     next_version: int = 1
-    """Numbers are never used twice."""
+    """Numbers are never used twice; `DeletedFunction` keeps this one when the function goes."""
     versions: dict[str, Version] = {}
     aliases: dict[str, Alias] = {}
     tags: dict[str, str] = {}
@@ -148,6 +148,23 @@ class Function(Struct, frozen=True, kw_only=True):
     @property
     def arn(self) -> str:
         return f"arn:aws:lambda:{self.region}:{self.account}:function:{self.name}"
+
+    @property
+    def code_size(self) -> int:
+        """Bytes of its packages, `$LATEST`'s and each version's counted for itself, without the layers."""
+        return self.latest.code.size + sum([version.code.size for version in self.versions.values()])
+
+
+class DeletedFunction(Struct, frozen=True):
+    """What stays of a function that had versions: numbers are never used twice, not even under a name that is created anew.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html
+    """
+
+    account: str
+    region: str
+    name: str
+    next_version: int
 
 
 class LayerVersion(Struct, frozen=True, kw_only=True):

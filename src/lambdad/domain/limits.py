@@ -27,17 +27,21 @@ STREAMED_RESPONSE = 200 * MIB
 CLIENT_CONTEXT = 3583
 """Base64 text; https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html"""
 LOG_TAIL = 4096
-REQUEST_HEADERS = 1 * MIB
 
 INIT_TIMEOUT = 10.0
 """On demand; https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
-SHUTDOWN_WITHOUT_EXTENSIONS = 0.0
 MEMORY_PER_CORE = 1769
 """MB of memory that come with one core; https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
-OPEN_FILES = 1024
 PROCESSES = 1024
+"""And threads, of one environment."""
 
 CONCURRENCY = 1000
 """Of one account and region."""
 UNRESERVED_CONCURRENCY = 100
 """What must stay unreserved."""
+REQUESTS_PER_CONCURRENCY = 10
+"""Synchronous requests per second on demand for each unit of concurrency;
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html"""
+SCALING_RATE = 1000
+"""Environments that one function may gain in ten seconds; https://docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html"""
+SCALING_PERIOD = 10.0

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from math import inf
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 
@@ -35,7 +35,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_application", "_body_limit", "_busy", "_can_write", "_chunks", "_discarded", "_ending", "_expects", "_head_size",
         "_header_error", "_headers", "_in_message", "_lingering", "_loop", "_parser", "_queue", "_reading", "_refusal",
-        "_request", "_server", "_size", "_transport", "_url", "deadline",
+        "_request", "_server", "_size", "_streaming", "_task", "_transport", "_url", "deadline",
     )  # fmt: skip
 
     def __init__(self, server: "Server", loop: asyncio.AbstractEventLoop) -> None:
@@ -52,6 +52,10 @@ class Connection(asyncio.Protocol):
         self._discarded = 0
         self._refusal: Response | None = None
         self._can_write: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        """Of the request in progress."""
+        self._streaming: asyncio.Task[Any] | None = None
+        """The task that waits for the next piece of a streamed answer."""
         self.deadline = inf
         """In the loop's time; the server looks at it about once per second."""
         self._reset()
@@ -86,11 +90,16 @@ class Connection(asyncio.Protocol):
         self._transport = None
         self._server.connections.discard(self)
         self._queue.clear()
+        if self._streaming is not None:
+            self._streaming.cancel()
         self.resume_writing()
 
     def eof_received(self) -> bool:
-        """The client sends no more. Answers that are due still go out."""
+        """The client sends no more. Answers that are due still go out; one that is being streamed ends, for that is how a
+        client hangs up, and whether it still reads can't be told until something is written."""
         self._ending = True
+        if self._streaming is not None:
+            return False
         return self._busy or bool(self._queue)
 
     def pause_writing(self) -> None:
@@ -147,7 +156,7 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._request is not None:
             return  # A trailer: nothing of AWS's protocols that lambdad speaks is in one.
-        key = name.decode("latin-1").lower()
+        key = self._server.header_names.get(name) or self._server.header_name(name)
         text = value.decode("latin-1")
         headers = self._headers
         if key in headers:
@@ -224,7 +233,7 @@ class Connection(asyncio.Protocol):
     def _start(self, request: Request, keep: bool, modern: bool) -> None:
         self._busy = True
         self.deadline = inf
-        task = self._loop.create_task(self._run(request, keep, modern))
+        task = self._task = self._loop.create_task(self._run(request, keep, modern))
         self._server.tasks.add(task)
 
     async def _run(self, request: Request, keep: bool, modern: bool) -> None:
@@ -240,9 +249,9 @@ class Connection(asyncio.Protocol):
             else:
                 keep = await self._stream(response, response.body, keep and modern, modern, request.method)
         finally:
-            task = asyncio.current_task()
-            if task is not None:
-                self._server.tasks.discard(task)
+            if self._task is not None:
+                self._server.tasks.discard(self._task)
+                self._task = None
             self._finished(keep)
 
     def _finished(self, keep: bool) -> None:
@@ -283,39 +292,54 @@ class Connection(asyncio.Protocol):
 
     def _head(self, response: Response, keep: bool, length: str | None, chunked: bool = False) -> bytes:
         status = response.status
-        parts = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n", "Date: ", self._server.date(), "\r\n"]
+        text = f"{_STATUS_LINES.get(status) or _nameless(status)}Date: {self._server.date()}\r\n"
+        count = 2
         for name, value in response.headers:
-            if name == "Content-Length":
-                continue
-            if "\r" in value or "\n" in value:
-                value = value.replace("\r", " ").replace("\n", " ")
-            parts += (name, ": ", value, "\r\n")
+            if name != "Content-Length":
+                text += f"{name}: {value}\r\n"
+                count += 1
+        if text.count("\r") != count or text.count("\n") != count:
+            return self._head(Response(status, _on_one_line(response.headers)), keep, length, chunked)
         if length is not None:
-            parts += ("Content-Length: ", length, "\r\n")
+            text += f"Content-Length: {length}\r\n"
         if chunked:
-            parts.append("Transfer-Encoding: chunked\r\n")
-        parts.append("Connection: keep-alive\r\n\r\n" if keep else "Connection: close\r\n\r\n")
-        return "".join(parts).encode("latin-1", "replace")
+            text += "Transfer-Encoding: chunked\r\n"
+        return f"{text}Connection: {'keep-alive' if keep else 'close'}\r\n\r\n".encode("latin-1", "replace")
 
     async def _stream(self, response: Response, body: AsyncIterator[bytes], keep: bool, modern: bool, method: str) -> bool:
-        """Answers whether the connection may be kept. When the client has gone, the body is still run to its end."""
-        if self._transport is not None:
-            self._transport.write(self._head(response, keep, None, chunked=modern))
+        """Answers whether the connection may be kept. When the client has gone, the body is closed at once: a live tail ends
+        with its reader, while an Invoke's body is only the reading end of a function that goes on."""
+        self._streaming = task = asyncio.current_task()
         try:
-            async for piece in body:
-                transport = self._transport
-                if transport is None or not piece or method == "HEAD":
-                    continue
-                transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if modern else piece)
-                if self._can_write is not None:
-                    await self._can_write
+            await self._pump(response, body, keep, modern, method)
+        except asyncio.CancelledError:
+            if self._transport is not None or task is None or task.uncancel():
+                raise  # The server closes.
+            return False
         except Exception:  # Part of the answer is out: all that is left is to cut it short, which a client notices.
             log.exception("a streamed answer broke off")
             self.abort()
             return False
+        finally:
+            self._streaming = None
+            close = getattr(body, "aclose", None)
+            if close is not None:
+                await close()
         if modern and self._transport is not None and method != "HEAD":
             self._transport.write(b"0\r\n\r\n")
         return keep
+
+    async def _pump(self, response: Response, body: AsyncIterator[bytes], keep: bool, modern: bool, method: str) -> None:
+        if self._transport is None:
+            return
+        self._transport.write(self._head(response, keep, None, chunked=modern))
+        async for piece in body:
+            transport = self._transport
+            if transport is None or not piece or method == "HEAD":
+                continue
+            transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if modern else piece)
+            if self._can_write is not None:
+                await self._can_write
 
     # --- ends ---------------------------------------------------------------------------------------------------------------
 
@@ -370,6 +394,17 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+
+def _nameless(status: int) -> str:
+    return f"HTTP/1.1 {status} \r\n"
+
+
+def _on_one_line(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A line break in a value would begin another header."""
+    return [
+        (name.replace("\r", " ").replace("\n", " "), value.replace("\r", " ").replace("\n", " ")) for name, value in headers
+    ]
 
 
 def _plain(status: int, text: str) -> Response:

@@ -8,9 +8,10 @@ https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 import base64
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 from lambdad.domain import limits
 from lambdad.domain.caller import Caller
@@ -50,8 +51,7 @@ _TENANT_ID = re.compile(TENANT_ID, re.ASCII)
 _PIECE = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """What the path says."""
 
     kind: Kind

@@ -20,6 +20,9 @@ from lambdad.wire.timestamps import http_date
 
 log = logging.getLogger(__name__)
 
+_HEADER_NAMES, _LONGEST_NAME = 512, 64
+"""How many spellings of header names are remembered, and how long they may be."""
+
 
 class Application(Protocol):
     """What answers the requests."""
@@ -71,6 +74,7 @@ class Server:
         self.header_limit = header_limit
         self.connections: set[Connection] = set()
         self.tasks: set[asyncio.Task[None]] = set()
+        self.header_names: dict[bytes, str] = {}
         self.closing = False
         self._now = now
         self._second = -1
@@ -122,6 +126,13 @@ class Server:
             await asyncio.wait(self.tasks)
         self._listeners.clear()
         await asyncio.sleep(0)  # The transports that were cut off report their end in the next turn of the loop.
+
+    def header_name(self, name: bytes) -> str:
+        """In lower case, and remembered: clients send the same dozen with every request."""
+        text = name.decode("latin-1").lower()
+        if len(self.header_names) < _HEADER_NAMES and len(name) <= _LONGEST_NAME:
+            self.header_names[name] = text
+        return text
 
     def date(self) -> str:
         """Value of the Date header, made once per second."""

@@ -30,15 +30,31 @@ from lambdad.wire.validate import validate
 
 log = logging.getLogger(__name__)
 
+_IDS = 256
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+_PATHS = 4096
+"""Paths of functions whose meaning is remembered."""
 _OWN = "/_lambdad/"
 _HEALTH = "/_lambdad/health"
 _STATE = "/_lambdad/state"
 
 
-def random_id() -> str:
-    """A version 4 UUID. `uuid.uuid4` takes three times as long, and every request needs one."""
-    text = os.urandom(16).hex()
-    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:]}"
+class RandomIds:
+    """Version 4 UUIDs, made of randomness that is fetched for many at a time: every request needs one."""
+
+    __slots__ = ("_at", "_digits")
+
+    def __init__(self) -> None:
+        self._digits = ""
+        self._at = 0
+
+    def __call__(self) -> str:
+        at = self._at
+        if at == len(self._digits):
+            self._digits, at = os.urandom(16 * _IDS).hex(), 0
+        self._at = at + 32
+        text = self._digits[at : at + 32]
+        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:]}"
 
 
 def _signed_as(request: Request) -> str | None:
@@ -67,7 +83,7 @@ class Edge:
         health: Callable[[], Mapping[str, Any]],
         state: Callable[[], Mapping[str, Any]],
         models: Models | None = None,
-        new_id: Callable[[], str] = random_id,
+        new_id: Callable[[], str] | None = None,
     ) -> None:
         self._models = models or Models()
         self._lambda = self._models.load("lambda")
@@ -78,7 +94,8 @@ class Edge:
         self._links = links
         self._hosts = hosts
         self._reports = {_HEALTH: health, _STATE: state}
-        self._new_id = new_id
+        self._new_id = new_id or RandomIds()
+        self._targets: dict[str, invoke.Target] = {}
 
     def seen_by(self, authenticator: Authenticator) -> "Edge":
         """The same edge for callers that are known otherwise, e.g. by the socket on which they came."""
@@ -88,13 +105,26 @@ class Edge:
 
     # --- what the server asks ---------------------------------------------------------------------------------------------
 
+    def _target(self, request: Request) -> invoke.Target | None:
+        """`invoke.target`, which is asked twice for each request."""
+        if request.method != "POST":
+            return None
+        where = self._targets.get(request.path)
+        if where is None:
+            where = invoke.target(request)
+            if where is not None:
+                if len(self._targets) >= _PATHS:
+                    self._targets.clear()
+                self._targets[request.path] = where
+        return where
+
     def body_limit(self, request: Request) -> int:
-        where = invoke.target(request)
+        where = self._target(request)
         return limits.REQUEST_BODY if where is None else invoke.body_limit(where.kind, request)
 
     def too_large(self, request: Request, size: int) -> Response:
         request_id = self._new_id()
-        where = invoke.target(request)
+        where = self._target(request)
         if where is not None:
             return refusal(invoke.too_large(where.kind, request, size), self._lambda, request_id)
         found = self._routes.find(request, _signed_as(request))
@@ -104,7 +134,7 @@ class Edge:
 
     def _meant(self, request: Request) -> Model | None:
         """Whose errors the client expects, as far as that can be told."""
-        if invoke.target(request) is not None:
+        if self._target(request) is not None:
             return self._lambda
         return self._routes.model_for(request, _signed_as(request))
 
@@ -114,7 +144,7 @@ class Edge:
             refused = self._refused_client(request, request_id)
             if refused is not None:
                 return refused
-            where = invoke.target(request)
+            where = self._target(request)
             if where is not None:
                 caller = self._authenticator.authenticate(request, credential(request), request_id)
                 return await self._invoke.handle(where, request, caller)

@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
+
 from lambdad.domain.caller import Caller
 from lambdad.worker.api import Completion
 
 
-@dataclass(frozen=True, slots=True)
-class Invoke:
+class Invoke(Struct, frozen=True):
     """A request to run a function, as it came from a client."""
 
     caller: Caller
@@ -27,8 +28,7 @@ class Invoke:
     tenant_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     status: int
     """200, 202 (Event) or 204 (DryRun)."""
     payload: bytes

@@ -7,25 +7,24 @@ well under a microsecond for an ordinary request: no objects are built of the pa
 import base64
 import binascii
 import re
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from lambdad.domain import limits
 from lambdad.domain.arns import FunctionName, parse_function_name
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import (
-    AccessDenied,
     InvalidParameterValue,
     InvalidRequestContent,
     NotImplementedOperation,
     RequestTooLarge,
     ResourceConflict,
-    ValidationError,
 )
 from lambdad.domain.functions import Version
 from lambdad.frontend.jackson import fault
+from lambdad.wire.validate import violation
 
 InvocationType: TypeAlias = Literal["RequestResponse", "Event", "DryRun"]
 
@@ -36,8 +35,7 @@ _JSON = msgspec.json.Decoder(msgspec.Raw)
 """Checks the grammar without building anything; stateless."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Which function a request means, as far as its text tells."""
 
     name: FunctionName
@@ -48,15 +46,12 @@ class Target:
 def target(function: str, qualifier: str | None, caller: Caller) -> Target:
     """Raises InvalidParameterValue, ValidationError, ResourceNotFound (another region) or AccessDenied (another account)."""
     if qualifier is not None and not _QUALIFIER.fullmatch(qualifier):
-        raise _violation(qualifier, "qualifier", "Member must satisfy regular expression pattern: (|[a-zA-Z0-9$_-]+)")
+        raise violation(qualifier, "qualifier", "Member must satisfy regular expression pattern: (|[a-zA-Z0-9$_-]+)")
     name = parse_function_name(function, qualifier, account=caller.account, region=caller.region)
     if len(name.name) > _NAME_LENGTH:
-        raise _violation(name.name, "functionName", f"Member must have length less than or equal to {_NAME_LENGTH}")
+        raise violation(name.name, "functionName", f"Member must have length less than or equal to {_NAME_LENGTH}")
     if name.account != caller.account:
-        raise AccessDenied(
-            f"User: {caller.principal_arn} is not authorized to perform: lambda:InvokeFunction on resource: {name.arn}"
-            " because no resource-based policy allows the lambda:InvokeFunction action"
-        )
+        raise caller.denied("InvokeFunction", name.arn)
     return Target(name, name.arn)
 
 
@@ -64,9 +59,9 @@ def types(invocation_type: str, log_type: str, *, streaming: bool) -> None:
     """Raises ValidationError for what the service model does not know."""
     if invocation_type not in _LIMITS or (streaming and invocation_type == "Event"):
         allowed = "[RequestResponse, DryRun]" if streaming else "[Event, RequestResponse, DryRun]"
-        raise _violation(invocation_type, "invocationType", f"Member must satisfy enum value set: {allowed}")
+        raise violation(invocation_type, "invocationType", f"Member must satisfy enum value set: {allowed}")
     if log_type not in ("None", "Tail"):
-        raise _violation(log_type, "logType", "Member must satisfy enum value set: [None, Tail]")
+        raise violation(log_type, "logType", "Member must satisfy enum value set: [None, Tail]")
 
 
 def payload(data: bytes, invocation_type: str) -> bytes:
@@ -136,9 +131,3 @@ def _is_json(data: bytes) -> bool:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return False
     return True
-
-
-def _violation(value: str, field: str, constraint: str) -> ValidationError:
-    return ValidationError(
-        f"1 validation error detected: Value '{value}' at '{field}' failed to satisfy constraint: {constraint}"
-    )

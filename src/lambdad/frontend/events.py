@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from lambdad.domain.arns import LATEST
 from lambdad.domain.errors import LambdadError, PlatformError, TooManyRequests
 from lambdad.domain.functions import Function
 from lambdad.frontend.checks import Target
@@ -99,7 +100,7 @@ class Events:
 
     def _next(self, target: Target, result: Outcome | LambdadError, attempts: Attempts, age: float) -> Retry | GiveUp | Done:
         function = self._function(target)
-        qualifier = target.name.qualifier or "$LATEST"
+        qualifier = target.name.qualifier or LATEST
         return after(
             result,
             attempts,

@@ -77,7 +77,7 @@ class LocalFrontend:
         invocation = admitted.invocation
         match request.invocation_type:
             case "RequestResponse":
-                outcome = await self._run(admitted.function, admitted.version, invocation)
+                outcome = await self._run(admitted.function, admitted.version, invocation, paced=True)
                 tail = outcome.log_tail if invocation.want_log else None
                 return Answer(200, outcome.payload, admitted.version.version, outcome.error, tail, invocation.trace_id)
             case "Event":
@@ -159,9 +159,9 @@ class LocalFrontend:
         name = target.name
         return self._records.function(name.account, name.region, name.name)
 
-    async def _run(self, function: Function, version: Version, invocation: Invocation) -> Outcome:
+    async def _run(self, function: Function, version: Version, invocation: Invocation, *, paced: bool) -> Outcome:
         """Count, lease, run. An event that never reached the runtime is given to one other environment."""
-        with self._counter.slot(function):
+        with self._counter.slot(function, version, paced=paced):
             try:
                 async with self._workers.lease(version) as environment:
                     return await environment.invoke(invocation)
@@ -176,10 +176,10 @@ class LocalFrontend:
         function = self._function(target)
         assert function is not None, "a version that resolves has a function"
         checks.invocable(version)
-        return await self._run(function, version, invocation)
+        return await self._run(function, version, invocation, paced=False)
 
     async def _run_stream(self, admitted: _Admitted, head: "asyncio.Future[Stream | Outcome]", pipe: Pipe) -> None:
-        with self._counter.slot(admitted.function):
+        with self._counter.slot(admitted.function, admitted.version):
             try:
                 return await self._stream_once(admitted, head, pipe)
             except SandboxFailure as failure:

@@ -1,22 +1,19 @@
 """The doors of the logs: `LogWriter` for the worker, `LogStore` for the CloudWatch Logs API."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class StreamName:
+class StreamName(Struct, frozen=True):
     account: str
     region: str
     group: str
     stream: str
 
 
-@dataclass(frozen=True, slots=True)
-class LogEvent:
+class LogEvent(Struct, frozen=True, gc=False):
     time_ms: int
     message: str
     """One event, without the line's end; may hold several lines."""
@@ -48,8 +45,7 @@ class Stream(Struct, frozen=True, kw_only=True):
     created_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class StreamState:
+class StreamState(Struct, frozen=True):
     """A stream with what its events say; None while it has no events."""
 
     stream: Stream
@@ -58,8 +54,7 @@ class StreamState:
     last_ingestion_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+class StoredEvent(Struct, frozen=True):
     stream: str
     seq: int
     time_ms: int

@@ -9,10 +9,11 @@ It runs three times in each invocation, so the text forms are plain f-strings an
 """
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil
 from typing import Literal, assert_never
+
+from msgspec import Struct
 
 Status = Literal["success", "failure", "error", "timeout"]
 """failure: the handler or the runtime reported an error; error: a process exited or crashed; timeout: the time was up."""
@@ -24,8 +25,7 @@ SYSTEM_LEVELS = {"DEBUG": 0, "INFO": 1, "WARN": 2}
 """https://docs.aws.amazon.com/lambda/latest/api/API_LoggingConfig.html, SystemLogLevel."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Struct, frozen=True):
     """Where a traced invocation is in X-Ray."""
 
     root: str
@@ -35,8 +35,7 @@ class Trace:
     sampled: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class InitStart:
+class InitStart(Struct, frozen=True):
     runtime_version: str
     """E.g. `python:3.12.v30`; "" where the runtime has none."""
     runtime_version_arn: str
@@ -46,8 +45,7 @@ class InitStart:
     function_version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class InitRuntimeDone:
+class InitRuntimeDone(Struct, frozen=True):
     """The runtime's part of INIT has ended. Written in the JSON format only."""
 
     status: Status
@@ -56,8 +54,7 @@ class InitRuntimeDone:
     phase: Phase = "init"
 
 
-@dataclass(frozen=True, slots=True)
-class InitReport:
+class InitReport(Struct, frozen=True):
     duration_ms: float
     status: Status
     error_type: str | None = None
@@ -65,16 +62,14 @@ class InitReport:
     phase: Phase = "init"
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     request_id: str
     version: str
     """`$LATEST` or a number."""
     trace: Trace | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeDone:
+class RuntimeDone(Struct, frozen=True):
     """The runtime is done with an invocation. Written in the JSON format only."""
 
     request_id: str
@@ -85,15 +80,13 @@ class RuntimeDone:
     trace: Trace | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """Written in the text format only."""
 
     request_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     request_id: str
     duration_ms: float
     billed_ms: int
@@ -107,8 +100,7 @@ class Report:
     trace: Trace | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Timeout:
+class Timeout(Struct, frozen=True):
     """Written in the text format only; in JSON the report's status says it."""
 
     request_id: str
@@ -116,8 +108,7 @@ class Timeout:
     """The configured timeout, not the time that passed."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExitLine:
+class ExitLine(Struct, frozen=True):
     """The runtime's process ended: `RequestId: … Error: text`, then the type on a line of its own."""
 
     request_id: str
@@ -127,8 +118,7 @@ class ExitLine:
     """E.g. `Runtime.ExitError`."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogsDropped:
+class LogsDropped(Struct, frozen=True):
     """Events of this stream were lost because storage could not keep up."""
 
     reason: str
@@ -147,8 +137,8 @@ def billed(duration_ms: float, init_ms: float | None = None) -> int:
 
     https://aws.amazon.com/blogs/compute/aws-lambda-standardizes-billing-for-init-phase/ (since 2025-08-01).
     """
-    # Both are measured in floats: rounding to nanoseconds first keeps 3.0000000000000004 from being billed as 4.
-    return ceil(round(duration_ms + (init_ms or 0.0), 6))
+    # Both are measured in floats: half a nanosecond less keeps 3.0000000000000004 from being billed as 4.
+    return ceil(duration_ms + (init_ms or 0.0) - 5e-7)
 
 
 def timestamp(time_ms: int) -> str:

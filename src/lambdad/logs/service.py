@@ -8,6 +8,7 @@ Keys: `logs/groups/ACCOUNT/REGION/GROUP` and `logs/streams/ACCOUNT/REGION/GROUP:
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
@@ -16,6 +17,8 @@ from lambdad.domain.errors import PlatformError
 from lambdad.logs.api import Group, LogEvent, StoredEvent, Stream, StreamName, StreamState
 from lambdad.logs.buffer import Buffer, StreamBuffer
 from lambdad.substrate.api import Change, KeyValue, NewRecord, RevisionMismatch, Timeline
+
+LOG = logging.getLogger(__name__)
 
 Listener = Callable[[StreamName, Sequence[LogEvent]], None]
 
@@ -113,8 +116,8 @@ class Logs:
         while True:
             try:
                 await self.sweep()
-            except PlatformError:
-                self.failed_flushes += 1
+            except PlatformError as error:
+                LOG.warning("retention of logs could not be enforced; the next sweep tries again: %s", error.message)
             await asyncio.sleep(self._sweep_interval)
 
     # Writing

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from lambdad.domain.arns import FunctionName
-from lambdad.domain.functions import CodeSigningConfig, Function, LayerName, LayerVersion, Version
+from lambdad.domain.functions import CodeSigningConfig, DeletedFunction, Function, LayerName, LayerVersion, Version
 
 FunctionListener = Callable[[Function | None, Function | None], None]
 """Called with (before, after): None before = created, None after = deleted."""
@@ -21,6 +21,10 @@ class Records(Protocol):
 
     def all_functions(self) -> Sequence[Function]: ...
 
+    def deleted_function(self, account: str, region: str, name: str) -> DeletedFunction | None:
+        """What is kept of a function that is gone; None once there is one of this name again."""
+        ...
+
     def layer(self, account: str, region: str, name: str) -> LayerName | None: ...
 
     def layer_versions(self, account: str, region: str, name: str) -> Sequence[LayerVersion]:
@@ -35,6 +39,10 @@ class Records(Protocol):
 
     def code_signing_configs(self, account: str, region: str) -> Sequence[CodeSigningConfig]:
         """By id."""
+        ...
+
+    def code_size(self, account: str, region: str) -> int:
+        """`TotalCodeSize`: bytes of the packages of all functions, versions and layer versions, each counted for itself."""
         ...
 
     def resolve(self, name: FunctionName, draw: float) -> Version:

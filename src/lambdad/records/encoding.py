@@ -6,11 +6,12 @@ Unknown members are tolerated, and new members of a record need a default: an ol
 import msgspec
 
 from lambdad.domain.errors import PlatformError
-from lambdad.domain.functions import CodeSigningConfig, Function, LayerName, LayerVersion
+from lambdad.domain.functions import CodeSigningConfig, DeletedFunction, Function, LayerName, LayerVersion
 
-Record = Function | LayerName | LayerVersion | CodeSigningConfig
+Record = Function | DeletedFunction | LayerName | LayerVersion | CodeSigningConfig
 
 FUNCTIONS = "function/"
+DELETED = "deleted-function/"
 LAYERS = "layer/"
 LAYER_VERSIONS = "layer-version/"
 CODE_SIGNING = "code-signing/"
@@ -18,6 +19,7 @@ CODE_SIGNING = "code-signing/"
 _ENCODER = msgspec.json.Encoder()
 _DECODERS: dict[str, msgspec.json.Decoder[Record]] = {
     FUNCTIONS: msgspec.json.Decoder(Function),
+    DELETED: msgspec.json.Decoder(DeletedFunction),
     LAYERS: msgspec.json.Decoder(LayerName),
     LAYER_VERSIONS: msgspec.json.Decoder(LayerVersion),
     CODE_SIGNING: msgspec.json.Decoder(CodeSigningConfig),
@@ -30,6 +32,8 @@ def key_of(record: Record) -> str:
     match record:
         case Function():
             return f"{FUNCTIONS}{scope}/{record.name}"
+        case DeletedFunction():
+            return f"{DELETED}{scope}/{record.name}"
         case LayerName():
             return f"{LAYERS}{scope}/{record.name}"
         case LayerVersion():

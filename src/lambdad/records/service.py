@@ -2,11 +2,12 @@
 
 import asyncio
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from lambdad.domain.arns import FunctionName
-from lambdad.domain.functions import CodeSigningConfig, Function, LayerName, LayerVersion, Version
+from lambdad.domain.functions import CodeSigningConfig, DeletedFunction, Function, LayerName, LayerVersion, Version
 from lambdad.records.api import FunctionListener
 from lambdad.records.encoding import PREFIXES, Record, decode
 from lambdad.records.resolve import resolve
@@ -54,9 +55,11 @@ class Snapshot:
         self._current: dict[str, tuple[Record, int]] = {}
         self._by_name: dict[tuple[str, str, str], Function] = {}
         self._functions: dict[Scope, Shelf[str, Function]] = {}
+        self._deleted: dict[tuple[str, str, str], DeletedFunction] = {}
         self._layers: dict[Scope, Shelf[str, LayerName]] = {}
         self._layer_versions: dict[Scope, Shelf[int, LayerVersion]] = {}
         self._code_signing: dict[Scope, Shelf[str, CodeSigningConfig]] = {}
+        self._code_sizes: Counter[Scope] = Counter()
         self._all: tuple[Function, ...] | None = ()
         self._listeners: dict[object, FunctionListener] = {}
         self._ends: list[Callable[[], None]] = []
@@ -91,6 +94,9 @@ class Snapshot:
             self._all = tuple([each for scope in sorted(self._functions) for each in self._functions[scope].listed()])
         return self._all
 
+    def deleted_function(self, account: str, region: str, name: str) -> DeletedFunction | None:
+        return self._deleted.get((account, region, name))
+
     def layer(self, account: str, region: str, name: str) -> LayerName | None:
         shelf = self._layers.get((account, region))
         return None if shelf is None else shelf.items.get(name)
@@ -106,6 +112,9 @@ class Snapshot:
 
     def code_signing_configs(self, account: str, region: str) -> Sequence[CodeSigningConfig]:
         return _listed(self._code_signing.get((account, region)))
+
+    def code_size(self, account: str, region: str) -> int:
+        return self._code_sizes[account, region]
 
     def resolve(self, name: FunctionName, draw: float) -> Version:
         return resolve(self._by_name.get((name.account, name.region, name.name)), name, draw)
@@ -131,10 +140,14 @@ class Snapshot:
         elif self._current.pop(key, None) is None:
             return
         subject = after if after is not None else before
+        assert subject is not None, f"news of {key} without a record"
+        self._code_sizes[subject.account, subject.region] += _code_size(after) - _code_size(before)
         match subject:
             case Function():
                 assert before is None or isinstance(before, Function)
                 self._put_function(subject, before, None if after is None else subject)
+            case DeletedFunction():
+                self._put_deleted(subject, gone=after is None)
             case LayerName():
                 _put(self._layers, (subject.account, subject.region), subject.name, None if after is None else subject)
             case LayerVersion():
@@ -142,8 +155,13 @@ class Snapshot:
                 _put(self._layer_versions, scope, subject.version, None if after is None else subject)
             case CodeSigningConfig():
                 _put(self._code_signing, (subject.account, subject.region), subject.id, None if after is None else subject)
-            case None:
-                raise AssertionError(f"news of {key} without a record")
+
+    def _put_deleted(self, subject: DeletedFunction, *, gone: bool) -> None:
+        name = (subject.account, subject.region, subject.name)
+        if gone:
+            del self._deleted[name]
+        else:
+            self._deleted[name] = subject
 
     def _put_function(self, subject: Function, before: Function | None, after: Function | None) -> None:
         _put(self._functions, (subject.account, subject.region), subject.name, after)
@@ -163,6 +181,16 @@ class Snapshot:
                 asyncio.get_running_loop().call_exception_handler(
                     {"message": f"a listener failed on a change of {subject.arn}", "exception": error}
                 )
+
+
+def _code_size(record: Record | None) -> int:
+    match record:
+        case Function():
+            return record.code_size
+        case LayerVersion():
+            return record.code.size
+        case _:
+            return 0
 
 
 def _listed(shelf: Shelf[K, T] | None) -> Sequence[T]:

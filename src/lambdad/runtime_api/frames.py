@@ -8,7 +8,7 @@ Frames come from user code as much as from our own runtimes, so the decoder is s
 
 import struct
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -38,7 +38,7 @@ class BadFrame(Exception):
     """Bytes that are no frame of this direction."""
 
 
-class Frame(NamedTuple):
+class Frame(msgspec.Struct, frozen=True):
     kind: int
     head: bytes
     """JSON object; b"" = {}."""

@@ -150,10 +150,12 @@ def _remove(directory: Path) -> bool:
 class _Files:
     """What both versions share: descriptors kept open where a file is used again and again."""
 
-    __slots__ = ("_opened",)
+    __slots__ = ("_opened", "_peak")
 
     def __init__(self) -> None:
         self._opened: dict[Path, int] = {}
+        self._peak: int | None = None
+        """Descriptor of the high-water mark, by itself because it is read in every invocation."""
 
     def _open(self, path: Path, flags: int) -> int:
         fd = self._opened.get(path)
@@ -164,7 +166,15 @@ class _Files:
     def _read(self, path: Path) -> str:
         return os.pread(self._open(path, os.O_RDONLY), 65536, 0).decode("ascii")
 
+    def _high_water(self, fd: int) -> int:
+        return int(os.pread(fd, 32, 0))
+
+    def _open_peak(self, path: Path) -> int:
+        self._peak = self._open(path, os.O_RDONLY)
+        return self._peak
+
     def close(self) -> None:
+        self._peak = None
         for fd in self._opened.values():
             os.close(fd)
         self._opened.clear()
@@ -224,7 +234,9 @@ class GroupV1(_Files):
         return int(self._read(memory / "memory.usage_in_bytes")), stat["total_active_file"] + stat["total_inactive_file"]
 
     def peak(self) -> int:
-        return int(self._read(self._directories["memory"] / "memory.max_usage_in_bytes"))
+        if self._peak is not None:
+            return self._high_water(self._peak)
+        return self._high_water(self._open_peak(self._directories["memory"] / "memory.max_usage_in_bytes"))
 
     def kernel_kills(self) -> int:
         return _table(self._read(self._directories["memory"] / "memory.oom_control")).get("oom_kill", 0)
@@ -287,8 +299,10 @@ class GroupV2(_Files):
 
     def peak(self) -> int:
         """memory.peak is there since Linux 5.19; before it, what is used now."""
+        if self._peak is not None:
+            return self._high_water(self._peak)
         try:
-            return int(self._read(self._directory / "memory.peak"))
+            return self._high_water(self._open_peak(self._directory / "memory.peak"))
         except FileNotFoundError:
             return int(self._read(self._directory / "memory.current"))
 
@@ -339,6 +353,18 @@ class Cgroups:
             directory.mkdir(parents=True, exist_ok=True)
         if self.version == 2:
             _enable(next(iter(self.directories.values())), everybody=False)
+        self._weigh()
+
+    def _weigh(self) -> None:
+        """All sandboxes together weigh as much as one busy task for each processor. The kernel's default would be that of a
+        single task, so beside other work on the host functions would wait many times longer than that work does."""
+        if "cpu" not in self.directories:
+            return
+        name, each, most = ("cpu.weight", 100, 10_000) if self.version == 2 else ("cpu.shares", 1024, 262_144)
+        try:
+            _write(self.directories["cpu"] / name, str(min(most, each * (os.cpu_count() or 1))))
+        except FileNotFoundError:  # a kernel without weights for groups
+            return
 
     def create(self, identity: str) -> Group:
         if self.version == 2:

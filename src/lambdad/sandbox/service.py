@@ -246,7 +246,7 @@ class _Sandboxes:
     async def _add(self, line: _Line) -> None:
         try:
             stem = await self._make(line)
-        except (SandboxFailure, TimeoutError):
+        except SandboxFailure:
             return  # the next take makes its own and is told the reason
         finally:
             line.making -= 1
@@ -308,10 +308,7 @@ class _Sandboxes:
         if uid is not None:
             self._uid_of[identity] = uid
         places = self._places(identity, interpreter)
-        try:
-            stem = await launcher.stem(identity, uid, group, self.limits_memory, places, self._ended)
-        except TimeoutError as error:
-            raise SandboxFailure(f"sandbox {identity} was not ready in time") from error
+        stem = await launcher.stem(identity, uid, group, self.limits_memory, places, self._ended)
         if self._closed:
             await stem.destroy()
             stem.discard()

@@ -19,6 +19,9 @@ _SLACK = 8 * MIB
 """Kernel memory of the processes (stacks, tables, sockets) on top of MemorySize and EphemeralStorage in the hard limit."""
 _LONGEST_WAIT = 10.0
 """Seconds to wait for a launcher or supervisor; they answer within milliseconds unless the host is in trouble."""
+_CLOSER_LOOK = 10.0
+"""Seconds after which Max Memory Used is worked out again although the kernel's high-water mark has not moved: files that left
+/tmp may have made room, below that mark, for memory that counts. Each look costs as much as a whole invocation's path."""
 
 
 _WATCH_AFTER = 0.05
@@ -115,6 +118,9 @@ class Stem:
         self._kernel_kills = 0
         self._supervisor = 0
         self._peak_resident = 0
+        self._peak_charged = -1
+        self._peak_counted = 0
+        self._look_closer_at = 0.0
         self._destroying: asyncio.Task[None] | None = None
         self.process: Process
         for future in (self._ready, self._started):
@@ -127,9 +133,12 @@ class Stem:
 
     async def ready(self) -> None:
         """Until the first runtime process was started. Raises SandboxFailure."""
-        async with asyncio.timeout(_LONGEST_WAIT):
-            await self._ready
-            await self._started
+        try:
+            async with asyncio.timeout(_LONGEST_WAIT):
+                await self._ready
+                await self._started
+        except TimeoutError as error:
+            raise SandboxFailure(f"sandbox {self.id} was not ready in time") from error
 
     async def specialise(self, prepared: Prepared, limits: Limits) -> None:
         if self._limits is not None:
@@ -199,7 +208,11 @@ class Stem:
         if self._group is None or not self._watches_memory or self._limits is None:
             self._peak_resident = max(self._peak_resident, resident(self._supervisor))
             return self._peak_resident
-        return most_used(self._group.peak(), self._usage(self._group), self._limits.memory_mb * MIB)
+        peak, now = self._group.peak(), self._loop.time()
+        if peak != self._peak_charged or now >= self._look_closer_at:
+            self._peak_charged, self._look_closer_at = peak, now + _CLOSER_LOOK
+            self._peak_counted = most_used(peak, self._usage(self._group), self._limits.memory_mb * MIB)
+        return self._peak_counted
 
     async def destroy(self) -> None:
         if self._destroying is None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import Struct
+
 from lambdad.domain.errors import PlatformError
 
 
@@ -87,8 +89,7 @@ class Blobs(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True, gc=False):
     seq: int
     """Unique and rising in the order of appending, over all partitions."""
     partition: str
@@ -98,8 +99,7 @@ class Record:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class NewRecord:
+class NewRecord(Struct, frozen=True, gc=False):
     partition: str
     time_ms: int
     payload: bytes

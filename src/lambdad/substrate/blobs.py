@@ -10,9 +10,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TypeVar
 
-from lambdad.domain.errors import PlatformError
-from lambdad.substrate.api import StorageFull
-from lambdad.substrate.directory import NO_SPACE, PRIVATE_DIRECTORY, make_private, sync_directory
+from lambdad.substrate.directory import PRIVATE_DIRECTORY, failure, make_private, sync_directory
 
 T = TypeVar("T")
 
@@ -70,9 +68,7 @@ class LocalBlobs:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, work)
         except OSError as error:
-            if error.errno in NO_SPACE:
-                raise StorageFull from error
-            raise PlatformError(f"The storage failed: {error}") from error
+            raise failure(error, "The storage") from error
 
     def _put(self, data: bytes) -> str:
         digest = hashlib.sha256(data).hexdigest()

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lambdad.domain.errors import PlatformError
+from lambdad.substrate.api import StorageFull
 
 PRIVATE_DIRECTORY = 0o700
 PRIVATE_FILE = 0o600
@@ -44,6 +45,11 @@ class DirectoryLock:
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def failure(error: OSError, what: str) -> PlatformError:
+    """The error for a file that could not be written or read: StorageFull where the disk or the quota is used up."""
+    return StorageFull() if error.errno in NO_SPACE else PlatformError(f"{what} failed: {error}")
 
 
 def make_private(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from lambdad.artifacts.api import Prepared, Taken
+from lambdad.artifacts.api import Prepared, Swept, Taken
 from lambdad.domain.errors import PlatformError
 from lambdad.domain.functions import Code
 
@@ -25,5 +25,5 @@ class NoArtifacts:
     async def read(self, code: Code) -> bytes:
         raise PlatformError("There is no store that has packages.")
 
-    async def sweep(self, live: Collection[str]) -> int:
-        return 0
+    async def sweep(self, live: Collection[str]) -> Swept:
+        return Swept(0, 0)

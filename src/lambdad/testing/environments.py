@@ -27,6 +27,7 @@ class ScriptedEnvironment:
         self.ended: EndReason | None = None
         self._worker = worker
         self._lost = False
+        self._gone: Callable[[], None] | None = None
         self._busy = False
 
     def __repr__(self) -> str:
@@ -39,6 +40,19 @@ class ScriptedEnvironment:
     def lose(self) -> None:
         """Its sandbox is gone, and nobody was told."""
         self._lost = True
+
+    def die(self) -> None:
+        """Its sandbox is gone, and whoever watches is told."""
+        self._lost = True
+        self._tell_gone()
+
+    def watch(self, gone: Callable[[], None]) -> None:
+        self._gone = gone
+
+    def _tell_gone(self) -> None:
+        gone, self._gone = self._gone, None
+        if gone is not None:
+            asyncio.get_running_loop().call_soon(gone)
 
     async def ready(self) -> bool:
         await asyncio.sleep(self._worker.init_seconds)
@@ -65,6 +79,7 @@ class ScriptedEnvironment:
         if self.ended is None:
             self.ended = reason
             self._worker.forget(self)
+            self._tell_gone()
 
     def _begin(self, invocation: Invocation) -> None:
         assert not self._busy, f"{self} was leased twice"

@@ -5,7 +5,7 @@ from typing import Any
 
 from lambdad.domain.arns import LATEST, FunctionName
 from lambdad.domain.errors import ResourceNotFound
-from lambdad.domain.functions import Code, CodeSigningConfig, Function, LayerName, LayerVersion, Version
+from lambdad.domain.functions import Code, CodeSigningConfig, DeletedFunction, Function, LayerName, LayerVersion, Version
 from lambdad.records.api import FunctionListener
 
 ACCOUNT = "000000000000"
@@ -58,6 +58,9 @@ class SnapshotRecords:
     def all_functions(self) -> Sequence[Function]:
         return list(self._functions.values())
 
+    def deleted_function(self, account: str, region: str, name: str) -> DeletedFunction | None:
+        return None
+
     def layer(self, account: str, region: str, name: str) -> LayerName | None:
         return None
 
@@ -72,6 +75,9 @@ class SnapshotRecords:
 
     def code_signing_configs(self, account: str, region: str) -> Sequence[CodeSigningConfig]:
         return []
+
+    def code_size(self, account: str, region: str) -> int:
+        return sum(function.code_size for function in self.functions(account, region))
 
     def resolve(self, name: FunctionName, draw: float) -> Version:
         function = self.function(name.account, name.region, name.name)

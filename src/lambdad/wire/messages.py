@@ -1,12 +1,12 @@
 """A request and an answer of HTTP, as values. `edge.server` makes the one and writes the other."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
+from msgspec import Struct
 
-@dataclass(slots=True)
-class Request:
+
+class Request(Struct):
     """One HTTP request, complete."""
 
     method: str
@@ -27,10 +27,9 @@ class Request:
         return self._pairs
 
 
-@dataclass(slots=True)
-class Response:
+class Response(Struct):
     """One answer. `Content-Length`, `Date` and the connection's headers are the server's business."""
 
     status: int
-    headers: list[tuple[str, str]] = field(default_factory=list)
+    headers: list[tuple[str, str]] = []
     body: bytes | AsyncIterator[bytes] = b""

@@ -7,8 +7,9 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 """
 
 import re
-from dataclasses import dataclass
 from urllib.parse import parse_qsl
+
+from msgspec import Struct
 
 from lambdad.domain.errors import CallerError, IncompleteSignature, MissingAuthenticationToken
 from lambdad.wire.messages import Request
@@ -21,8 +22,7 @@ _USUAL = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(Struct, frozen=True):
     access_key_id: str
     date: str
     """`YYYYMMDD`."""

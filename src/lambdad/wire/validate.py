@@ -40,6 +40,11 @@ def fault(value: str, path: str, constraint: str) -> str:
     return f"Value {value} at '{path}' failed to satisfy constraint: {constraint}"
 
 
+def violation(value: object, path: str, constraint: str) -> ValidationError:
+    """The error for one value that breaks one constraint, where a service checks what its model leaves out."""
+    return ValidationError("1 validation error detected: " + fault(f"'{value}'", path, constraint))
+
+
 class Validator:
     """Walks parameters along their shapes. Compiled patterns are kept by the shape's name, for as long as the model lives."""
 

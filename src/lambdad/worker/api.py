@@ -1,8 +1,10 @@
 """The door of the worker, and of the environments it starts."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+from msgspec import Struct
 
 from lambdad.domain.functions import Version
 
@@ -10,8 +12,7 @@ Initialization = Literal["on-demand", "provisioned-concurrency", "snap-start"]
 EndReason = Literal["SPINDOWN", "TIMEOUT", "FAILURE"]
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(Struct, frozen=True):
     """One event on its way to a runtime."""
 
     request_id: str
@@ -29,8 +30,7 @@ class Invocation:
     """LogType=Tail."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of an invocation that reached user code."""
 
     payload: bytes
@@ -85,6 +85,11 @@ class Environment(Protocol):
     @property
     def alive(self) -> bool:
         """False once it can't be invoked again."""
+        ...
+
+    def watch(self, gone: Callable[[], None]) -> None:
+        """`gone` is called once, in the event loop, when it ends or when its runtime ends while it waits for an event: a
+        holder learns that by himself, a pool does not."""
         ...
 
     async def end(self, reason: EndReason) -> None:

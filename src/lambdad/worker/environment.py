@@ -97,6 +97,7 @@ class ExecutionEnvironment:
         self._thawed = thawed
         self._frozen = False
         self._begun = 0
+        self._gone: Callable[[], None] | None = None
         self._init: asyncio.Future[bool] = loop.create_future()
         self._mail: deque[Event] = deque()
         self._busy = False
@@ -163,6 +164,14 @@ class ExecutionEnvironment:
         call = Call(invocation, True, self._loop.create_future())
         self.receive(events.Invoke(call))
         return await call.future
+
+    def watch(self, gone: Callable[[], None]) -> None:
+        self._gone = gone
+
+    def _tell_gone(self) -> None:
+        gone, self._gone = self._gone, None
+        if gone is not None:
+            self._loop.call_soon(gone)
 
     async def end(self, reason: EndReason) -> None:
         if self.alive:
@@ -245,7 +254,10 @@ class ExecutionEnvironment:
                 self.api.drain()
             if process is self._process:
                 self._process = None
+                waited = type(self._state) is machine.Idle
                 self.receive(events.Exited(how))
+                if waited:
+                    self._tell_gone()
 
     def _start(self, _: effects.Start) -> None:
         assert self.channel is not None
@@ -310,6 +322,7 @@ class ExecutionEnvironment:
             self._init.set_result(False)
         self._destroying = self._loop.create_task(self._remove())
         self._ended(self)
+        self._tell_gone()
 
     async def _remove(self) -> None:
         if self._restarting is not None:
@@ -483,9 +496,11 @@ class ExecutionEnvironment:
         # The report's Status: timeout says it all; AWS names no type beside it.
         error_type = None if result.status == "timeout" else error_type
         used = -(-self._memory_used() // _MIB)
-        closing += (
-            lines.RuntimeDone(id, result.status, error_type, effect.duration_ms, produced, traced),
-            lines.End(id),
+        if self._log.format == "JSON":
+            closing.append(lines.RuntimeDone(id, result.status, error_type, effect.duration_ms, produced, traced))
+        else:
+            closing.append(lines.End(id))
+        closing.append(
             lines.Report(
                 id,
                 effect.duration_ms,
@@ -496,7 +511,7 @@ class ExecutionEnvironment:
                 result.status,
                 error_type,
                 traced,
-            ),
+            )
         )
         return closing
 

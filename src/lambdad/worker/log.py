@@ -5,6 +5,7 @@ when something follows it, so that a warm invocation costs nothing here before i
 """
 
 import asyncio
+import select
 import socket
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
@@ -36,7 +37,7 @@ class EnvironmentLog:
         self.stream = stream
         self._writer = writer
         self._wall = wall
-        self._format: lines.Format = format
+        self.format: lines.Format = format
         self._system_level = system_level
         self._start: tuple[lines.Start, int] | None = None
         self._tail: bytearray | None = None
@@ -61,7 +62,7 @@ class EnvironmentLog:
         now_ms = int(self._wall() * 1000)
         events = self._opened()
         for entry in entries:
-            text = lines.render(entry, time_ms=now_ms, format=self._format, system_level=self._system_level)
+            text = lines.render(entry, time_ms=now_ms, format=self.format, system_level=self._system_level)
             if text is not None:
                 events.append(LogEvent(now_ms, text))
         self._put(events)
@@ -75,7 +76,7 @@ class EnvironmentLog:
         if self._start is None:
             return []
         (start, time_ms), self._start = self._start, None
-        text = lines.render(start, time_ms=time_ms, format=self._format, system_level=self._system_level)
+        text = lines.render(start, time_ms=time_ms, format=self.format, system_level=self._system_level)
         return [] if text is None else [LogEvent(time_ms, text)]
 
     def _put(self, events: list[LogEvent]) -> None:
@@ -98,7 +99,7 @@ class _Splitter(Protocol):
 class OutputReader:
     """Reads what one runtime process and its children print. Owns both sockets."""
 
-    __slots__ = ("_log", "_loop", "_scratch", "_sources", "_view")
+    __slots__ = ("_log", "_loop", "_poll", "_scratch", "_sources", "_view")
 
     def __init__(
         self,
@@ -113,15 +114,20 @@ class OutputReader:
         self._scratch = scratch
         self._view = memoryview(scratch)
         self._sources: dict[socket.socket, _Splitter] = {telemetry: Telemetry(), output: Lines()}
+        # One look at both sockets at the end of each invocation, where a read of each would mean two exceptions.
+        self._poll = select.poll()
+        self._poll.register(telemetry, select.POLLIN)
+        self._poll.register(output, select.POLLIN)
         loop.add_reader(telemetry, self._readable, telemetry)
         loop.add_reader(output, self._readable, output)
 
     def drain(self) -> None:
         """Everything that was printed until now is in the log afterwards, a line that has only begun too."""
-        for sock in tuple(self._sources):
-            for _ in range(_DRAIN_READS):
-                if not self._readable(sock):
-                    break
+        if self._poll.poll(0):
+            for sock in tuple(self._sources):
+                for _ in range(_DRAIN_READS):
+                    if not self._readable(sock):
+                        break
         for splitter in self._sources.values():
             records = splitter.flush()
             if records:
@@ -151,5 +157,6 @@ class OutputReader:
 
     def _close(self, sock: socket.socket) -> None:
         self._loop.remove_reader(sock)
+        self._poll.unregister(sock)
         sock.close()
         del self._sources[sock]

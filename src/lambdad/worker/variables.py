@@ -13,6 +13,8 @@ from lambdad.domain.runtimes import RUNTIMES, Family
 from lambdad.worker.api import Initialization
 
 WRAPPER: Final = "AWS_LAMBDA_EXEC_WRAPPER"
+_OPT: Final = "/opt"
+"""Where layers are on AWS, and what a runtime takes for granted unless it is told otherwise."""
 _XRAY: Final = "169.254.100.1"
 
 
@@ -21,7 +23,7 @@ class Paths:
     """Where things are, as the inside of the sandbox calls them."""
 
     task_root: str = "/var/task"
-    opt_root: str = "/opt"
+    opt_root: str = _OPT
     tmp: str = "/tmp"
     runtime_root: str = "/var/runtime"
     executable: str | None = None
@@ -56,6 +58,8 @@ def start_head(version: Version, place: Place) -> dict[str, Any]:
         "environment": environment,
         "cwd": place.paths.task_root,
     }
+    if place.paths.opt_root != _OPT:
+        head["opt_root"] = place.paths.opt_root
     if _family(version) == "provided":
         roots = (place.paths.runtime_root, place.paths.task_root, place.paths.opt_root)
         head["bootstraps"] = [f"{root}/bootstrap" for root in roots]

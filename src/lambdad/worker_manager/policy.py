@@ -9,7 +9,12 @@ Every change is decided anew, so that no request waits while an environment of i
     a start failed         the longest waiting request bears it: once it is tried again, the second time it is refused
     no worker has room     the environment that has been idle longest, of whatever build, ends to make room;
                            with nothing idle anywhere the request is refused
+    one dies while idle    it leaves at once
     a build is replaced    its idle environments end now, its busy ones when they are returned
+    a function grows       by no more than `scaling_rate` environments in ten seconds, a budget that is refilled continuously;
+                           a request that needs one more is refused with 429
+    many start at once     no more than `parallel` starts run at a time, the others follow in the order in which they were
+                           asked for; one that nobody needs any more when its turn comes is left out
     time passes            what has been idle for `keep_warm` seconds ends
 
 `take`, `request`, `returned`, … are the events of the machine; their answers are the effects, to be performed in order.
@@ -20,8 +25,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
-from lambdad.domain.errors import LambdadError, PlatformError
+from lambdad.domain.errors import LambdadError, PlatformError, TooManyRequests
 from lambdad.domain.functions import Version
+from lambdad.domain.limits import SCALING_PERIOD
+from lambdad.domain.pace import Pace
 from lambdad.placement.api import NoCapacity
 from lambdad.sandbox.api import SandboxFailure
 from lambdad.worker.api import EndReason, Environment
@@ -35,6 +42,11 @@ Key: TypeAlias = tuple[str, str, str, str, str]
 
 START_ATTEMPTS = 2
 """How many failed starts one request bears before it is refused."""
+
+_FORGET = 256
+
+UNLIMITED = 1_000_000
+"""More starts at a time than any host can run."""
 
 
 @dataclass(slots=True, eq=False)
@@ -101,11 +113,21 @@ Effect: TypeAlias = Grant[W] | Refuse[W] | Start[W] | End
 
 
 class Pools(Generic[W]):
-    """All pools. `keep_warm` in seconds; `max_idle` is for all builds together."""
+    """All pools. `keep_warm` in seconds; `max_idle` and `parallel` (starts at a time) are for all builds together."""
 
-    def __init__(self, keep_warm: float, max_idle: int) -> None:
+    def __init__(self, keep_warm: float, max_idle: int, parallel: int = UNLIMITED, scaling_rate: int = 0) -> None:
+        """`scaling_rate`: environments that one function may gain in SCALING_PERIOD, 0 for any number."""
         self.keep_warm = keep_warm
+        self.scaling_rate = scaling_rate
+        self.scaling: dict[tuple[str, str, str], Pace] = {}
+        """By function, while its budget is not full; the full ones are forgotten now and then."""
+        self.forget_at = _FORGET
         self.max_idle = max_idle
+        self.parallel = parallel
+        self.running = 0
+        """Starts that are under way and hold one of the `parallel` turns."""
+        self.queue: deque[Pool[W]] = deque()
+        """Starts that wait for their turn."""
         self.by_key: dict[Key, Pool[W]] = {}
         self.idle = 0
         self.closing = False
@@ -129,11 +151,15 @@ class Pools(Generic[W]):
         self.idle -= 1
         return environment
 
-    def request(self, pool: Pool[W], waiter: W) -> list[Effect[W]]:
+    def request(self, pool: Pool[W], waiter: W, now: float) -> list[Effect[W]]:
         """Nothing is idle: wait."""
         if self.closing:
             self._tidy(pool)
             return [Refuse(waiter, PlatformError("lambdad is shutting down."))]
+        if pool.starting <= len(pool.waiting) and not self._may_scale(pool, now):
+            self._tidy(pool)
+            error = TooManyRequests(Reason="FunctionInvocationRateLimitExceeded", retry_after=1)
+            return [Refuse(waiter, error)]
         pool.waiting[waiter] = 0
         return self._start_what_is_missing(pool)
 
@@ -146,7 +172,22 @@ class Pools(Generic[W]):
         pool.starting -= 1
         return self._free(pool, environment, now)
 
+    def turn_over(self) -> list[Effect[W]]:
+        """A start has ended, well or not, or takes too long to hold back others: the next one's turn. Once for each Start."""
+        self.running -= 1
+        effects: list[Effect[W]] = []
+        while self.queue and self.running < self.parallel:
+            pool = self.queue.popleft()
+            if pool.starting > len(pool.waiting):
+                # Whoever it was for was served by a returned environment, or has gone away.
+                pool.starting -= 1
+                self._tidy(pool)
+            else:
+                effects.append(self._start(pool))
+        return effects
+
     def start_failed(self, pool: Pool[W], error: LambdadError) -> list[Effect[W]]:
+        """`turn_over` comes after it."""
         pool.starting -= 1
         waiter = next(iter(pool.waiting), None)
         if waiter is None or pool.starting >= len(pool.waiting):
@@ -156,7 +197,7 @@ class Pools(Generic[W]):
             oldest = self._longest_idle()
             if oldest is not None:
                 pool.starting += 1
-                return [Start(pool, first=self._drop_longest_idle(oldest))]
+                return [self._start(pool, self._drop_longest_idle(oldest))]
         elif isinstance(error, SandboxFailure):
             pool.waiting[waiter] += 1
             if pool.waiting[waiter] < START_ATTEMPTS:
@@ -173,6 +214,16 @@ class Pools(Generic[W]):
             self._tidy(pool)
             return [End(environment, "FAILURE")]
         return self._free(pool, environment, now)
+
+    def died(self, pool: Pool[W], environment: Environment) -> list[Effect[W]]:
+        """News of its end. One that is busy is left to its holder, who learns it by himself."""
+        for at, (idle, _) in enumerate(pool.idle):
+            if idle is environment:
+                del pool.idle[at]
+                self.idle -= 1
+                self._tidy(pool)
+                return [End(environment, "FAILURE")]
+        return []
 
     def expire(self, now: float) -> list[Effect[W]]:
         """End what has been idle for too long."""
@@ -237,11 +288,29 @@ class Pools(Generic[W]):
         assert oldest is not None, "one was just made idle"
         return [End(self._drop_longest_idle(oldest), "SPINDOWN")]
 
+    def _may_scale(self, pool: Pool[W], now: float) -> bool:
+        if not self.scaling_rate:
+            return True
+        function = pool.key[:3]
+        pace = self.scaling.get(function)
+        if pace is None:
+            if len(self.scaling) >= self.forget_at:
+                self.scaling = {name: pace for name, pace in self.scaling.items() if not pace.full(now)}
+                self.forget_at = max(_FORGET, 2 * len(self.scaling))
+            pace = self.scaling[function] = Pace(SCALING_PERIOD / self.scaling_rate, SCALING_PERIOD)
+        return pace.take(now)
+
     def _start_what_is_missing(self, pool: Pool[W]) -> list[Effect[W]]:
         # From here on as many are starting as wait: each event that ends a start ends a wait or starts again.
         missing = max(0, len(pool.waiting) - pool.starting)
         pool.starting += missing
-        return [Start(pool)] * missing
+        turns = min(missing, max(0, self.parallel - self.running))
+        self.queue.extend([pool] * (missing - turns))
+        return [self._start(pool) for _ in range(turns)]
+
+    def _start(self, pool: Pool[W], first: Environment | None = None) -> Start[W]:
+        self.running += 1
+        return Start(pool, first)
 
     def _retire(self, pool: Pool[W]) -> list[Effect[W]]:
         pool.retired = True

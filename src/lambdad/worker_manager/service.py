@@ -10,11 +10,12 @@ from typing import TypeAlias, assert_never
 
 from lambdad.domain.errors import LambdadError, PlatformError
 from lambdad.domain.functions import Function, Version
+from lambdad.domain.limits import SCALING_RATE
 from lambdad.placement.api import Placement
 from lambdad.records.api import Records
 from lambdad.worker.api import EndReason, Environment
 from lambdad.worker_manager.api import PoolReport
-from lambdad.worker_manager.policy import Effect, End, Grant, Pool, Pools, Refuse, Start
+from lambdad.worker_manager.policy import UNLIMITED, Effect, End, Grant, Pool, Pools, Refuse, Start
 
 KEEP_WARM = 600.0
 """Seconds. AWS reclaims idle environments after minutes, typically 5 to 15, without a promise."""
@@ -24,6 +25,11 @@ MAX_IDLE = 1000
 
 GRACE = 30.0
 """Seconds that running invocations are given at shutdown; the stop timeout of most service managers is longer."""
+
+PATIENCE = 0.1
+"""Seconds of INIT after which a start no longer holds back others: it waits for something else than this host's processors."""
+
+STARTS_PER_CORE = 2
 
 _Waiter: TypeAlias = "asyncio.Future[Environment]"
 _log = logging.getLogger("lambdad.worker_manager")
@@ -40,14 +46,19 @@ class LocalWorkerManager:
         keep_warm: float = KEEP_WARM,
         max_idle: int = MAX_IDLE,
         grace: float = GRACE,
+        parallel_starts: int = UNLIMITED,
+        scaling_rate: int = SCALING_RATE,
     ) -> None:
+        """`parallel_starts`: environments that are made at a time; each keeps a processor busy for most of its start."""
         self._placement = placement
         self._records = records
         self._grace = grace
         self._loop = asyncio.get_running_loop()
-        self._pools: Pools[_Waiter] = Pools(keep_warm, max_idle)
+        self._pools: Pools[_Waiter] = Pools(keep_warm, max_idle, parallel_starts, scaling_rate)
         self._sweep: asyncio.TimerHandle | None = None
         self._starting: set[asyncio.Task[Environment]] = set()
+        self._turns: set[asyncio.Task[Environment]] = set()
+        """Starts that hold back others."""
         self._ending: set[asyncio.Task[None]] = set()
         self._drained = asyncio.Event()
         self._stop_listening = records.listen(self._record_changed)
@@ -84,7 +95,7 @@ class LocalWorkerManager:
             # The second try of a request that was resolved before an update: no news will come of this build any more.
             pool.retired = True
         waiter: _Waiter = self._loop.create_future()
-        self._perform(self._pools.request(pool, waiter))
+        self._perform(self._pools.request(pool, waiter, self._loop.time()))
         try:
             return await waiter
         except asyncio.CancelledError:
@@ -124,6 +135,7 @@ class LocalWorkerManager:
                 case Start(pool, first):
                     task = self._loop.create_task(self._start(pool.version, first))
                     self._starting.add(task)
+                    self._turns.add(task)
                     task.add_done_callback(lambda task, pool=pool: self._start_over(pool, task))  # type: ignore[misc]
                 case End(environment, reason):
                     self._end(environment, reason)
@@ -149,22 +161,38 @@ class LocalWorkerManager:
         if first is not None:
             await first.end("SPINDOWN")
         environment = await self._placement.place(version, "on-demand")
+        task = asyncio.current_task()
+        assert task is not None
+        slow = self._loop.call_later(PATIENCE, self._turn_over, task)
         try:
             # True or False: an environment whose INIT failed runs it again with its first invoke.
             await environment.ready()
         except BaseException:
             self._end(environment, "FAILURE")
             raise
+        finally:
+            slow.cancel()
         return environment
+
+    def _turn_over(self, task: "asyncio.Task[Environment]") -> None:
+        if task in self._turns:
+            self._turns.remove(task)
+            self._perform(self._pools.turn_over())
 
     def _start_over(self, pool: Pool[_Waiter], task: "asyncio.Task[Environment]") -> None:
         self._starting.discard(task)
+        self._started(pool, task)
+        self._turn_over(task)
+
+    def _started(self, pool: Pool[_Waiter], task: "asyncio.Task[Environment]") -> None:
         if task.cancelled():
             self._perform(self._pools.start_failed(pool, PlatformError("lambdad is shutting down.")))
             return
         match task.exception():
             case None:
-                self._perform(self._pools.started(pool, task.result(), self._loop.time()))
+                environment = task.result()
+                environment.watch(lambda: self._perform(self._pools.died(pool, environment)))
+                self._perform(self._pools.started(pool, environment, self._loop.time()))
             case LambdadError() as error:
                 _log.warning("an environment of %s could not be started: %s", pool.version.qualified_arn, error)
                 self._perform(self._pools.start_failed(pool, error))

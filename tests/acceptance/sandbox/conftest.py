@@ -22,4 +22,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if sys.platform != "linux":
             item.add_marker(pytest.mark.skip(reason="sandboxes are Linux's"))
         elif item.get_closest_marker("root") and os.geteuid() != 0:
-            item.add_marker(pytest.mark.skip(reason="needs root"))
+            item.add_marker(pytest.mark.skip(reason="needs root: users of the host's own for sandboxes, or its control groups"))

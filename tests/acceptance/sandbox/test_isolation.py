@@ -115,12 +115,16 @@ async def test_restart_kill_exit_and_destroy(lived: dict[str, Any]) -> None:
     assert lived["peak"] > 0
 
 
-@pytest.mark.root
 async def test_sandboxes_do_not_see_each_other(tmp_path: Path, code: Path) -> None:
     async with sandboxes(tmp_path / "scratch") as made, sandbox(made, code) as one, sandbox(made, code) as two:
         await run(one.process, "open('/tmp/secret', 'w').write('one')")
         assert await run(two.process, "import os; answer = [os.listdir('/tmp'), os.access('/tmp', os.W_OK)]") == [[], True]
         assert one.process.pid != two.process.pid
+
+
+@pytest.mark.root
+async def test_with_root_every_sandbox_is_a_user_of_its_own(tmp_path: Path, code: Path) -> None:
+    async with sandboxes(tmp_path / "scratch") as made, sandbox(made, code) as one, sandbox(made, code) as two:
         owners = {Path(f"/proc/{each.process.pid}").stat().st_uid for each in (one, two)}
         assert len(owners) == 2
         assert 0 not in owners
@@ -138,7 +142,6 @@ answer = [os.getuid(), os.getgroups(), [lines[name] for name in ("CapPrm", "CapB
         assert await run(one.process, source) == [765_000, [], ["0" * 16] * 3, "1"]
 
 
-@pytest.mark.root
 async def test_the_hosts_loopback_is_out_of_reach(tmp_path: Path, code: Path) -> None:
     import socket
 
@@ -149,7 +152,6 @@ async def test_the_hosts_loopback_is_out_of_reach(tmp_path: Path, code: Path) ->
             assert await run(one.process, source) == 111  # ECONNREFUSED
 
 
-@pytest.mark.root
 async def test_the_runtime_api_is_reached_from_inside_only(tmp_path: Path, code: Path) -> None:
     import asyncio
 
@@ -167,7 +169,6 @@ async def test_the_runtime_api_is_reached_from_inside_only(tmp_path: Path, code:
             connection.close()
 
 
-@pytest.mark.root
 async def test_layers_and_boto3_are_there(tmp_path: Path, code: Path) -> None:
     layers = tmp_path / "layers"
     (layers / "python").mkdir(parents=True)

@@ -26,8 +26,6 @@ from tests.acceptance.sandbox.inside import (
     sandboxes,
 )
 
-pytestmark = pytest.mark.root
-
 
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

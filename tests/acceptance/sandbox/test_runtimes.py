@@ -9,8 +9,6 @@ import pytest
 import lambdad
 from tests.acceptance.sandbox.inside import INVOKE, NEXT, PYTHON, RESPONSE, START, frame, heard, here, sandbox, sandboxes
 
-pytestmark = pytest.mark.root
-
 _RUNTIMES = Path(lambdad.__file__).parent / "runtimes"
 _ENVIRONMENT = {
     "LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime", "AWS_LAMBDA_FUNCTION_NAME": "f",

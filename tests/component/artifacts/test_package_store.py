@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lambdad.artifacts.api import Prepared
+from lambdad.artifacts.api import Prepared, Swept
 from lambdad.artifacts.service import PackageStore
 from lambdad.domain.errors import InvalidParameterValue, PlatformError
 from lambdad.domain.functions import Code
@@ -164,7 +164,7 @@ async def test_a_full_disk_leaves_nothing_half_done(house: House, store: Package
     with pytest.raises(StorageFull):
         await taken(store, {"a": b"x"})
     house.substrate.blobs.full = False
-    assert await store.sweep([]) == 1, "a sidecar without a package is found"
+    assert (await store.sweep([])).deleted == 1, "a sidecar without a package is found"
     assert house.substrate.key_values.entries == {}
     code = await taken(store, {"a": b"x"})
     assert await store.read(code) == zipped({"a": b"x"})
@@ -385,7 +385,7 @@ async def test_a_sweep_takes_what_is_not_live(house: House, store: PackageStore)
     shared, lone = await taken(store, {"shared": b""}), await taken(store, {"lone": b""})
     for code, layers in ((live, [shared]), (dead, [shared, lone])):
         await store.prepare(code, layers, None)
-    assert await store.sweep([live.digest, shared.digest]) == 2
+    assert await store.sweep([live.digest, shared.digest]) == Swept(deleted=2, spared=0)
     assert store.prepared(live, [shared]) is not None
     assert store.prepared(dead, []) is None
     assert set(house.substrate.blobs.blobs) == {live.digest, shared.digest}
@@ -395,17 +395,17 @@ async def test_a_sweep_takes_what_is_not_live(house: House, store: PackageStore)
         f"task-{live.digest}",
         f"opt-{shared.digest}",
     }
-    assert await store.sweep([live.digest, shared.digest]) == 0
+    assert await store.sweep([live.digest, shared.digest]) == Swept(deleted=0, spared=0)
 
 
 async def test_what_is_being_prepared_is_not_swept(house: House, store: PackageStore) -> None:
     code = await taken(store, {"a.py": "x = 1\n"})
     preparing = asyncio.ensure_future(store.prepare(code, [], PYTHON))
     await asyncio.sleep(0)
-    assert await store.sweep([]) == 0
+    assert await store.sweep([]) == Swept(deleted=0, spared=1)
     answer = await preparing
     assert (answer.task / "a.py").is_file()
-    assert await store.sweep([]) == 1
+    assert await store.sweep([]) == Swept(deleted=1, spared=0)
     assert not answer.task.exists()
 
 
@@ -416,7 +416,7 @@ async def test_taking_in_and_sweeping_at_once_loses_nothing(house: House, store:
     # Whichever came first, a package is never there by half.
     sidecars, blobs = house.substrate.key_values.entries, house.substrate.blobs.blobs
     assert {key.removeprefix("artifact/") for key in sidecars} == set(blobs)
-    assert swept == 1
+    assert swept.deleted == 1
     code = (await store.take_zip(data)).code
     assert code == taken_again.code
     assert await store.read(code) == data
@@ -426,6 +426,6 @@ async def test_a_sweep_after_a_restart_finds_everything(house: House, store: Pac
     code = await taken(store, {"a": b""})
     await store.prepare(code, [], None)
     later = await house.open()
-    assert await later.sweep([]) == 1
+    assert (await later.sweep([])).deleted == 1
     assert house.substrate.blobs.blobs == {} and house.substrate.key_values.entries == {}
     assert [path.name for path in house.cache.iterdir()] == ["unfinished"]

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import itertools
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import botocore.session
 from botocore.model import Shape
 from botocore.validate import ParamValidator
 
-from lambdad.artifacts.api import Prepared, Taken
+from lambdad.artifacts.api import Prepared, Swept, Taken
 from lambdad.control.api import AccountLimits, ObjectStore
 from lambdad.control.lifecycle import steps
 from lambdad.control.service import LambdaControl
@@ -51,7 +52,7 @@ class ScriptedArtifacts:
         self.prepared_codes: list[tuple[str, tuple[str, ...], str | None]] = []
         self.preparing = 0
         self.most_preparing = 0
-        self.sweeps: list[set[str]] = []
+        self.in_hand: Counter[str] = Counter()
         self.go = asyncio.Event()
         self.go.set()
 
@@ -69,12 +70,15 @@ class ScriptedArtifacts:
         return sum(self.unpacked.get(code.digest, code.size) for code in codes)
 
     async def prepare(self, code: Code, layers: Sequence[Code], runtime: str | None) -> Prepared:
+        digests = [code.digest, *(layer.digest for layer in layers)]
         self.preparing += 1
+        self.in_hand.update(digests)
         self.most_preparing = max(self.preparing, self.most_preparing)
         try:
             await self.go.wait()
         finally:
             self.preparing -= 1
+            self.in_hand.subtract(digests)
         if code.digest in self.broken:
             raise self.broken[code.digest]
         self.prepared_codes.append((code.digest, tuple(layer.digest for layer in layers), runtime))
@@ -86,12 +90,12 @@ class ScriptedArtifacts:
     async def read(self, code: Code) -> bytes:
         return self.blobs[code.digest]
 
-    async def sweep(self, live: Collection[str]) -> int:
-        self.sweeps.append(set(live))
-        gone = [digest for digest in self.blobs if digest not in live]
+    async def sweep(self, live: Collection[str]) -> Swept:
+        unneeded = [digest for digest in self.blobs if digest not in live]
+        gone = [digest for digest in unneeded if not self.in_hand[digest]]
         for digest in gone:
             del self.blobs[digest]
-        return len(gone)
+        return Swept(len(gone), len(unneeded) - len(gone))
 
 
 class TestAccount:

@@ -124,6 +124,48 @@ async def test_the_account_has_room_for_so_much_code() -> None:
     await account.stop()
 
 
+async def test_versions_and_layers_need_room_too() -> None:
+    account = await TestAccount(limits=AccountLimits(code_storage=len(ZIP) * 3)).start()
+    exceeded = ("CodeStorageExceededException", 400, "You have exceeded your maximum total code size per account.")
+    await account.create("a", Publish=True)
+    assert await account.create_error("b", Publish=True) == exceeded
+    await account.call("PublishVersion", FunctionName="a")
+    await account.update("a", Description="changed")
+    await account.call("PublishVersion", FunctionName="a")
+    await account.update("a", Description="changed again")
+    assert await account.error("PublishVersion", FunctionName="a") == exceeded
+    assert await account.error("PublishLayerVersion", LayerName="tools", Content={"ZipFile": ZIP}) == exceeded
+    # What takes the place of something else needs no room, and what is smaller gives some.
+    await account.call("UpdateFunctionCode", FunctionName="a", ZipFile=ZIP[:-1])
+    await account.settle()
+    usage = (await account.call("GetAccountSettings"))["AccountUsage"]
+    assert usage["TotalCodeSize"] == len(ZIP) * 3 - 1
+    assert await account.error("UpdateFunctionCode", FunctionName="a", ZipFile=ZIP + b"..") == exceeded
+    await account.stop()
+
+
+async def test_a_package_that_does_not_fit_is_not_even_opened() -> None:
+    account = await TestAccount(limits=AccountLimits(code_storage=10)).start()
+    assert (await account.create_error(Code={"ZipFile": b"PK and too much more"}))[0] == "CodeStorageExceededException"
+    assert account.artifacts.blobs == {}
+    await account.stop()
+
+
+async def test_creations_at_once_do_not_share_the_last_room() -> None:
+    account = await TestAccount(limits=AccountLimits(code_storage=len(ZIP) * 3)).start()
+    found = await asyncio.gather(*(account.create_error(f"f{n}") for n in range(10)), return_exceptions=True)
+    assert sum(each[0] == "CodeStorageExceededException" for each in found if isinstance(each, tuple)) == 7
+    assert (await account.call("GetAccountSettings"))["AccountUsage"]["TotalCodeSize"] == len(ZIP) * 3
+    # A request that fails gives its room back.
+    await account.call("DeleteFunction", FunctionName=(await account.call("ListFunctions"))["Functions"][0]["FunctionName"])
+    for _ in range(3):
+        assert (await account.create_error(Code={"ZipFile": b"no zip"}))[0] == "InvalidParameterValueException"
+    await account.create("last")
+    # Another region has room of its own.
+    await account.create("last", caller=account.caller_of(ACCOUNT, "eu-west-1"))
+    await account.stop()
+
+
 async def test_packages_go_a_while_after_their_last_reference(account: TestAccount) -> None:
     await account.create()
     await account.call("UpdateFunctionCode", FunctionName="resize", ZipFile=NEW)
@@ -149,6 +191,19 @@ async def test_every_release_gets_its_own_grace(account: TestAccount) -> None:
     assert set(account.artifacts.blobs) == {sha(NEW)}
     account.clock += 2000
     await asyncio.sleep(2000)
+    assert account.artifacts.blobs == {}
+
+
+async def test_a_package_that_was_in_hand_during_a_sweep_goes_with_the_next(account: TestAccount) -> None:
+    account.artifacts.hold()
+    await account.create(settle=False)
+    await account.call("DeleteFunction", FunctionName="resize")
+    account.clock += 960
+    await asyncio.sleep(961)
+    assert set(account.artifacts.blobs) == {sha(ZIP)}, "it is still being unpacked"
+    account.artifacts.go.set()
+    account.clock += 960
+    await asyncio.sleep(961)
     assert account.artifacts.blobs == {}
 
 

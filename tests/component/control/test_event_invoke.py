@@ -121,4 +121,6 @@ async def test_destinations_that_are_accepted(account: TestAccount) -> None:
     await account.create("other")
     bus = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
     for success, failure in ((QUEUE, "arn:aws:s3:::bucket"), (bus, TOPIC), (function_arn("other"), function_arn("other"))):
-        await account.call("PutFunctionEventInvokeConfig", FunctionName="resize", **destinations(success, failure))
+        request = {"FunctionName": "resize", **destinations(success, failure)}
+        answer = await account.call("PutFunctionEventInvokeConfig", **request)
+        assert answer["DestinationConfig"] == request["DestinationConfig"]

@@ -1,7 +1,11 @@
 """Tags, code signing, runtime management, recursion, account settings."""
 
+import asyncio
 from typing import Any
 
+import pytest
+
+from lambdad.domain.errors import CallerError
 from tests.component.control.account_of_tests import ACCOUNT, REGION, ZIP, TestAccount, function_arn
 
 PUBLISHER = f"arn:aws:signer:{REGION}:{ACCOUNT}:/signing-profiles/p/v"
@@ -52,6 +56,25 @@ async def signing(account: TestAccount, **params: Any) -> dict[str, Any]:
     )
     config: dict[str, Any] = answer["CodeSigningConfig"]
     return config
+
+
+@pytest.mark.parametrize("delete_first", [True, False])
+@pytest.mark.parametrize("created", [True, False])
+async def test_a_configuration_that_is_deleted_and_taken_at_once_is_one_of_both(
+    account: TestAccount, created: bool, delete_first: bool
+) -> None:
+    await account.create()
+    arn = (await signing(account))["CodeSigningConfigArn"]
+    if created:
+        taking = account.create("other", CodeSigningConfigArn=arn, settle=False)
+    else:
+        taking = account.call("PutFunctionCodeSigningConfig", FunctionName="resize", CodeSigningConfigArn=arn)
+    both = [account.call("DeleteCodeSigningConfig", CodeSigningConfigArn=arn), taking]
+    outcomes = await asyncio.gather(*(both if delete_first else reversed(both)), return_exceptions=True)
+    assert sum(isinstance(each, CallerError) for each in outcomes) == 1, outcomes
+    known = {each.arn for each in account.records.code_signing_configs(ACCOUNT, REGION)}
+    used = {each.code_signing_config_arn for each in account.records.functions(ACCOUNT, REGION)} - {None}
+    assert used <= known
 
 
 async def test_a_code_signing_configuration_lives(account: TestAccount) -> None:

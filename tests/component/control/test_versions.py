@@ -1,6 +1,6 @@
 """Published versions."""
 
-from tests.component.control.account_of_tests import TestAccount, function_arn, sha
+from tests.component.control.account_of_tests import ACCOUNT, TestAccount, function_arn, sha
 
 
 async def test_a_version_is_a_copy_of_latest(account: TestAccount) -> None:
@@ -77,3 +77,34 @@ async def test_listing_starts_with_latest_and_gives_fifty_at_most(account: TestA
 async def test_versions_of_nothing(account: TestAccount) -> None:
     for operation in ("ListVersionsByFunction", "PublishVersion"):
         assert (await account.error(operation, FunctionName="other"))[2] == f"Function not found: {function_arn('other')}"
+
+
+async def test_numbers_go_on_when_a_function_is_created_anew(account: TestAccount) -> None:
+    await account.create(Publish=True)
+    assert await account.publish() == "2"
+    for expected in ("3", "4"):
+        await account.call("DeleteFunction", FunctionName="resize")
+        # Also where nobody remembers but the store.
+        await account.stop()
+        await account.start()
+        assert (await account.create(Publish=True))["Version"] == expected
+    assert await account.publish() == "5"
+    await account.call("DeleteFunction", FunctionName="resize")
+    await account.create()
+    listed = (await account.call("ListVersionsByFunction", FunctionName="resize"))["Versions"]
+    assert [each["Version"] for each in listed] == ["$LATEST"]
+    assert await account.publish() == "6"
+
+
+async def test_numbers_are_counted_per_name_account_and_region(account: TestAccount) -> None:
+    await account.create(Publish=True)
+    await account.call("DeleteFunction", FunctionName="resize")
+    assert (await account.create("other", Publish=True))["Version"] == "1"
+    assert (await account.create(caller=account.caller_of(ACCOUNT, "eu-west-1"), Publish=True))["Version"] == "1"
+    assert (await account.create(Publish=True))["Version"] == "2"
+
+
+async def test_a_function_without_versions_leaves_nothing_behind(account: TestAccount) -> None:
+    await account.create()
+    await account.call("DeleteFunction", FunctionName="resize")
+    assert await account.key_values.scan("") == []

@@ -5,6 +5,8 @@ import pytest
 
 from lambdad.counter.service import LocalCounter
 from lambdad.domain.errors import TooManyRequests
+from lambdad.domain.functions import ProvisionedConcurrency
+from lambdad.testing.clock import VirtualClockLoop
 from lambdad.testing.snapshots import ACCOUNT, REGION, SnapshotRecords, make_function, make_version
 
 
@@ -62,3 +64,37 @@ async def test_regions_and_accounts_do_not_share() -> None:
     counter = LocalCounter(SnapshotRecords(here, there), limit=1)
     with counter.slot(here), counter.slot(there):
         assert counter.in_flight(ACCOUNT, REGION) == counter.in_flight(ACCOUNT, "eu-central-1") == 1
+
+
+async def test_ten_synchronous_requests_per_second_for_each_unit(clock: VirtualClockLoop) -> None:
+    function = make_function(reserved_concurrency=1)
+    refused: list[str] = []
+    counter = LocalCounter(SnapshotRecords(function), now=clock.time, throttled=lambda function: refused.append(function.name))
+    for _ in range(10):
+        with counter.slot(function):
+            pass
+    with pytest.raises(TooManyRequests) as raised, counter.slot(function):
+        pass
+    assert raised.value.members == {"Reason": "ReservedFunctionInvocationRateLimitExceeded", "retry_after": 1}
+    assert refused == ["fn"]
+    with counter.slot(function, paced=False):
+        pass
+    await clock.advance(0.1)
+    with counter.slot(function):
+        assert counter.total_in_flight() == 1
+    assert counter.total_in_flight() == 0
+
+
+async def test_provisioned_concurrency_follows_the_records() -> None:
+    version = make_version(version="1")
+    function = make_function(versions={"1": version}, reserved_concurrency=1)
+    records = SnapshotRecords(function)
+    counter = LocalCounter(records)
+    with counter.slot(function):
+        pass
+    function = msgspec.structs.replace(function, provisioned={"1": ProvisionedConcurrency(1, 0)})
+    records.put(function)
+    with pytest.raises(TooManyRequests), counter.slot(function):
+        pass
+    with counter.slot(function, version):
+        pass

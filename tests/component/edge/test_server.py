@@ -305,7 +305,7 @@ async def test_streams_are_chunked_and_keep_the_connection() -> None:
         assert (await client.rest()).endswith(b"\r\n\r\nxxxxxx")
 
 
-async def test_streams_wait_for_slow_clients_and_run_on_when_they_hang_up() -> None:
+async def test_streams_wait_for_slow_clients_and_are_closed_when_they_hang_up() -> None:
     echo = Echo()
     taken: list[int] = []
     echo.answer = lambda request: Response(200, [], pieces(200, 1024 * 1024, taken))
@@ -321,7 +321,29 @@ async def test_streams_wait_for_slow_clients_and_run_on_when_they_hang_up() -> N
         assert 0 < len(taken) < 200
         client.writer.transport.abort()
         await asyncio.gather(*server.tasks)
-        assert len(taken) == 200
+        assert len(taken) == before
+
+
+async def test_a_stream_that_says_nothing_is_closed_when_its_client_hangs_up() -> None:
+    closed = []
+
+    async def silent() -> AsyncIterator[bytes]:
+        try:
+            yield b"abc"
+            await asyncio.Event().wait()
+        finally:
+            closed.append(True)
+
+    echo = Echo()
+    echo.answer = lambda request: Response(200, [], silent())
+    async with served(echo) as (server, connect):
+        client = await connect()
+        client.send(GET % 1)
+        await client.head()
+        await client.reader.readuntil(b"abc\r\n")
+        client.writer.transport.abort()
+        await asyncio.gather(*server.tasks)
+        assert closed == [True]
 
 
 async def test_a_stream_that_breaks_off_cuts_the_connection(caplog: pytest.LogCaptureFixture) -> None:

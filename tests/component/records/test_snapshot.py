@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec.structs import replace
 
 from lambdad.domain.arns import FunctionName
 from lambdad.domain.errors import PlatformError, ResourceNotFound
@@ -104,6 +105,22 @@ async def test_layers_and_their_versions(snapshot: Snapshot, writer: Writer) -> 
     assert snapshot.layers("1", "r") == (LayerName("1", "r", "l", 2),)
     assert snapshot.layer("1", "r", "none") is None
     assert snapshot.layer("9", "r", "l") is None
+
+
+async def test_the_size_of_all_code_is_kept_current(snapshot: Snapshot, writer: Writer, key_values: MemoryKeyValues) -> None:
+    first = function("f")
+    await writer.commit((None, first), (None, layer_version("l", 1)), (None, LayerName("1", "r", "l", 2)))
+    assert snapshot.code_size("1", "r") == 2
+    assert snapshot.code_size("1", "elsewhere") == 0
+    numbered = {"1": replace(first.latest, code=Code("1" * 64, 10)), "2": replace(first.latest, code=Code("2" * 64, 100))}
+    await writer.commit((snapshot.function("1", "r", "f"), replace(first, versions=numbered)))
+    assert snapshot.code_size("1", "r") == 112
+    later = Snapshot(key_values)
+    await later.start()
+    assert later.code_size("1", "r") == 112
+    await later.close()
+    await writer.commit((snapshot.function("1", "r", "f"), None), (snapshot.layer_versions("1", "r", "l")[0], None))
+    assert snapshot.code_size("1", "r") == 0
 
 
 async def test_code_signing_configs(snapshot: Snapshot, writer: Writer) -> None:

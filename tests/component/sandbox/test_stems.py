@@ -137,6 +137,17 @@ async def test_a_supervisor_that_fails_says_why(play: Play) -> None:
         await play.stem.ready()
 
 
+async def test_a_supervisor_that_says_nothing_is_a_failure(play: Play) -> None:
+    with pytest.raises(SandboxFailure, match="not ready in time"):
+        await play.stem.ready()
+
+
+async def test_a_supervisor_that_does_not_restart_the_runtime_is_a_failure(play: Play) -> None:
+    await play.begin()
+    with pytest.raises(SandboxFailure, match="did not restart in time"):
+        await play.stem.restart()
+
+
 async def test_a_supervisor_that_vanishes_is_a_failure_and_a_lost_process(play: Play) -> None:
     await play.begin()
     play.control.close()

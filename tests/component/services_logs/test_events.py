@@ -61,6 +61,7 @@ async def test_putting_and_getting(g: Api) -> None:
 async def test_a_sequence_token_is_ignored(g: Api) -> None:
     event = {"timestamp": g.now.ms, "message": "a"}
     await g.call("PutLogEvents", logGroupName="g", logStreamName="s", logEvents=[event], sequenceToken="wrong")
+    assert (await get(g))[0] == ["a"]
 
 
 async def test_what_is_not_there(g: Api) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lambdad.domain.errors import PlatformError
+from lambdad.substrate import timeline
 from lambdad.substrate.api import Change, Entry, NewRecord, StorageFull
 from lambdad.substrate.directory import DataDirectoryError
 from lambdad.substrate.local import LocalSubstrate
@@ -78,8 +79,8 @@ async def test_everything_is_private(tmp_path: Path) -> None:
     assert open_to_others == []
 
 
-@pytest.mark.parametrize("name", ["key-values", "timeline"])
-async def test_data_of_a_newer_lambdad_is_refused(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "known"), [("key-values", 1), ("timeline", 2)])
+async def test_data_of_a_newer_lambdad_is_refused(tmp_path: Path, name: str, known: int) -> None:
     async with LocalSubstrate(tmp_path):
         pass
     path = tmp_path / f"{name}.sqlite3"
@@ -90,7 +91,7 @@ async def test_data_of_a_newer_lambdad_is_refused(tmp_path: Path, name: str) -> 
     with pytest.raises(DataDirectoryError) as caught:
         await substrate.start()
     await substrate.close()
-    assert caught.value.message == f"{path} was written by a newer lambdad (its schema is 99, this lambdad knows 1)."
+    assert caught.value.message == f"{path} was written by a newer lambdad (its schema is 99, this lambdad knows {known})."
 
 
 async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -298,5 +299,41 @@ async def test_a_drop_that_a_kill_cut_short_is_finished_later(tmp_path: Path) ->
         await substrate.timeline.trim(["other"], 0)
         assert [record.payload for record in await substrate.timeline.read(["p"], limit=10)] == [b"new"]
     database = sqlite3.connect(tmp_path / "timeline.sqlite3")
-    assert database.execute("SELECT count(*) FROM record").fetchone() == (1,)
+    assert database.execute("SELECT sum(count) FROM chunk").fetchone() == (1,)
+    database.close()
+
+
+async def test_records_of_the_first_schema_are_still_there(tmp_path: Path) -> None:
+    database = sqlite3.connect(tmp_path / "timeline.sqlite3")
+    for statement in timeline.SCHEMA.steps[0]:
+        database.execute(statement)
+    database.execute("INSERT INTO partition VALUES (1, 'p', 10, 20, 7, 3)")
+    database.execute("INSERT INTO record VALUES (1, 10, 1, 7, x'61'), (1, 20, 2, 7, x'6263')")
+    database.execute("UPDATE latest SET seq = 2")
+    database.execute("PRAGMA user_version=1")
+    database.commit()
+    database.close()
+    async with LocalSubstrate(tmp_path) as substrate:
+        await substrate.timeline.append([NewRecord("p", 15, b"new")], 9)
+        found = await substrate.timeline.read(["p"], limit=10)
+        assert [(r.seq, r.time_ms, r.ingested_ms, r.payload) for r in found] == [
+            (1, 10, 7, b"a"),
+            (3, 15, 9, b"new"),
+            (2, 20, 7, b"bc"),
+        ]
+
+
+async def test_what_comes_at_once_is_one_row_within_limits(tmp_path: Path) -> None:
+    hour = 3_600_000
+    batch = [NewRecord("p", time, b"-") for time in (hour, 0, 1, 2, hour + 1)]
+    batch += [NewRecord("q", 0, b"x" * 200_000)] * 2
+    async with LocalSubstrate(tmp_path) as substrate:
+        await substrate.timeline.append(batch, 0)
+        assert [r.time_ms for r in await substrate.timeline.read(["p"], limit=9)] == [0, 1, 2, hour, hour + 1]
+        assert [r.time_ms for r in await substrate.timeline.read(["p"], limit=9, newest_first=True, end_ms=hour)] == [2, 1, 0]
+        await substrate.timeline.trim(["p"], 1)
+        assert [r.time_ms for r in await substrate.timeline.read(["p"], limit=9)] == [1, 2, hour, hour + 1]
+        assert await substrate.timeline.bounds(["p"]) == {"p": (1, hour + 1, 0, 4)}
+    database = sqlite3.connect(tmp_path / "timeline.sqlite3")
+    assert database.execute("SELECT count FROM chunk ORDER BY partition, first_ms").fetchall() == [(2,), (2,), (1,), (1,)]
     database.close()

@@ -1,9 +1,9 @@
 """Invocations through a whole worker, with scripted runtimes, on the virtual clock."""
 
 import asyncio
-import dataclasses
 import json
 
+import msgspec
 import pytest
 
 from lambdad.sandbox.api import SandboxFailure
@@ -455,7 +455,7 @@ async def test_a_giant_trace_header_is_left_out() -> None:
 
     async with Bench(script) as bench:
         environment = await bench.worker.start(version(), "on-demand")
-        giant = dataclasses.replace(invocation("r1"), trace_id="x" * 100_000)
+        giant = msgspec.structs.replace(invocation("r1"), trace_id="x" * 100_000)
         assert (await environment.invoke(giant)).payload == b'""'
 
 

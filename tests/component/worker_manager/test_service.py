@@ -141,6 +141,43 @@ async def test_an_environment_that_died_while_idle_is_replaced(manager: LocalWor
     assert worker.started[0].ended == "FAILURE"
 
 
+async def test_an_environment_that_dies_while_idle_leaves_the_pool_at_once(
+    manager: LocalWorkerManager, worker: ScriptedWorker, clock: VirtualClockLoop
+) -> None:
+    await asyncio.gather(hold(manager, 1.0), hold(manager, 1.0))
+    worker.started[0].die()
+    await clock.advance(0.1)
+    assert [report.idle for report in manager.introspect()] == [1]
+    worker.started[1].die()
+    await clock.advance(0.1)
+    assert manager.introspect() == [] and worker.environments() == []
+
+
+async def test_a_burst_starts_a_few_environments_at_a_time(
+    worker: ScriptedWorker, records: SnapshotRecords, clock: VirtualClockLoop
+) -> None:
+    worker.start_seconds, worker.init_seconds = 1.0, 0.05
+    manager = LocalWorkerManager(LocalPlacement([worker]), records, parallel_starts=2)
+    requests = [asyncio.create_task(hold(manager, 60.0)) for _ in range(6)]
+    await clock.advance(1.01)
+    assert len(worker.started) == 2, "the others are not under way yet"
+    await clock.advance(2.2)
+    assert len(worker.started) == 6
+    assert len(set(await asyncio.gather(*requests))) == 6
+    await manager.close()
+
+
+async def test_a_slow_init_does_not_hold_back_other_starts(
+    worker: ScriptedWorker, records: SnapshotRecords, clock: VirtualClockLoop
+) -> None:
+    worker.init_seconds = 9.0
+    manager = LocalWorkerManager(LocalPlacement([worker]), records, parallel_starts=1)
+    before = clock.time()
+    await asyncio.gather(*(hold(manager, 1.0) for _ in range(5)))
+    assert clock.time() - before < 11.0
+    await manager.close()
+
+
 async def test_an_environment_that_died_in_use_is_not_reused(manager: LocalWorkerManager, worker: ScriptedWorker) -> None:
     async with manager.lease(VERSION):
         worker.started[0].lose()

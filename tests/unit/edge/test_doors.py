@@ -10,7 +10,7 @@ from lambdad.domain.functions import Code
 from lambdad.edge.authenticate import AnyCredentials
 from lambdad.edge.downloads import CodeLinks
 from lambdad.edge.hosts import Hosts, from_foreign_page
-from lambdad.edge.service import random_id
+from lambdad.edge.service import RandomIds
 from lambdad.wire.messages import Request
 from lambdad.wire.signature import Credential
 
@@ -104,6 +104,7 @@ def test_links_to_code_last_ten_minutes() -> None:
 
 
 def test_request_ids_are_uuids() -> None:
-    ids = {random_id() for _ in range(100)}
-    assert len(ids) == 100
+    new_id = RandomIds()
+    ids = {new_id() for _ in range(1000)}
+    assert len(ids) == 1000
     assert all(re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", each) for each in ids)

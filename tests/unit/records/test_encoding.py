@@ -2,7 +2,17 @@ import msgspec
 import pytest
 
 from lambdad.domain.errors import PlatformError
-from lambdad.domain.functions import Code, CodeSigningConfig, Function, Layer, LayerName, LayerVersion, Policy, Version
+from lambdad.domain.functions import (
+    Code,
+    CodeSigningConfig,
+    DeletedFunction,
+    Function,
+    Layer,
+    LayerName,
+    LayerVersion,
+    Policy,
+    Version,
+)
 from lambdad.records.encoding import Record, decode, encode, key_of
 
 VERSION = Version(
@@ -34,6 +44,7 @@ SIGNING = CodeSigningConfig(account="1", region="r", id="csc-0123456789abcdef0",
     ("record", "key"),
     [
         (FUNCTION, "function/1/r/f"),
+        (DeletedFunction("1", "r", "f", 7), "deleted-function/1/r/f"),
         (LayerName("1", "r", "l", 3), "layer/1/r/l"),
         (LAYER_VERSION, "layer-version/1/r/l/0000000012"),
         (SIGNING, "code-signing/1/r/csc-0123456789abcdef0"),

@@ -1,6 +1,7 @@
 import errno
 import os
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -114,6 +115,17 @@ def test_version_2_enables_the_controllers_for_the_children(tmp_path: Path) -> N
     groups.prepare()
     for directory in (tmp_path, tmp_path / "lambdad-1"):
         assert "+memory +cpu +pids" in (directory / "cgroup.subtree_control").read_text()
+
+
+@pytest.mark.parametrize(("version", "name", "each"), [(1, "cpu.shares", 1024), (2, "cpu.weight", 100)])
+def test_all_sandboxes_weigh_as_many_tasks_as_there_are_processors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: Literal[1, 2], name: str, each: int
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    for directory in (tmp_path, tmp_path / "lambdad-1"):
+        _fill(directory, {"cgroup.subtree_control": "", name: str(each)})
+    Cgroups(Layout(version, dict.fromkeys(cgroups.CONTROLLERS, tmp_path)), "lambdad-1").prepare()
+    assert (tmp_path / "lambdad-1" / name).read_text() == str(4 * each)
 
 
 class _Kernel:

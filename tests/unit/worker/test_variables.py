@@ -119,6 +119,8 @@ def test_other_places_without_isolation() -> None:
     head = start_head(version(environment={"AWS_LAMBDA_EXEC_WRAPPER": "/w"}), place(paths=paths))
     assert head["argv"] == ["/w", "/usr/bin/python3", "/y/runtime/bootstrap.py"]
     made = head["environment"]
+    assert head["opt_root"] == "/x/opt"
+    assert "opt_root" not in start_head(version(), place())
     assert (made["LAMBDA_TASK_ROOT"], made["TMPDIR"], made["PYTHONPATH"]) == ("/x/task", "/x/tmp", "/y/runtime")
 
 

@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from lambdad.domain.errors import LambdadError, PlatformError
+from lambdad.domain.errors import LambdadError, PlatformError, TooManyRequests
 from lambdad.placement.api import NoCapacity
 from lambdad.sandbox.api import SandboxFailure
 from lambdad.testing.environments import ScriptedEnvironment, ScriptedWorker
@@ -24,7 +24,7 @@ def warm(pools: Pools[str], *ids: str, now: float = 0.0) -> Pool[str]:
     """Make environments that are idle."""
     pool = pools.pool(VERSION)
     for id in ids:
-        pools.request(pool, id)
+        pools.request(pool, id, 0.0)
         pools.started(pool, environment(id), now)
     for id in ids:
         pools.returned(pool, pool.busy[id], True, now)
@@ -41,8 +41,8 @@ def test_the_most_recently_used_idle_environment_is_taken() -> None:
 def test_requests_wait_for_as_many_starts_as_there_are_requests() -> None:
     pools: Pools[str] = Pools(600, 10)
     pool = pools.pool(VERSION)
-    assert pools.request(pool, "one") == [Start(pool)]
-    assert pools.request(pool, "two") == [Start(pool)]
+    assert pools.request(pool, "one", 0.0) == [Start(pool)]
+    assert pools.request(pool, "two", 0.0) == [Start(pool)]
     assert repr(pool) == "<Pool resize:3 [2 starting, 2 waiting]>"
 
 
@@ -51,10 +51,10 @@ def test_a_waiting_request_takes_what_comes_free_first_and_the_surplus_start_bec
     pool = warm(pools, "a")
     taken = pools.take(pool)
     assert taken is not None
-    pools.request(pool, "waiter")
+    pools.request(pool, "waiter", 0.0)
     assert pools.returned(pool, taken, True, 1.0) == [Grant("waiter", taken, pool)]
     assert repr(pool) == "<Pool resize:3 [1 busy, 1 starting]>"
-    assert pools.request(pool, "next") == [], "what is starting already will do"
+    assert pools.request(pool, "next", 0.0) == [], "what is starting already will do"
     fresh = environment("b")
     assert pools.started(pool, fresh, 2.0) == [Grant("next", fresh, pool)]
     assert pools.returned(pool, fresh, True, 3.0) == []
@@ -64,7 +64,7 @@ def test_a_waiting_request_takes_what_comes_free_first_and_the_surplus_start_bec
 def test_a_failed_start_is_tried_once_more_and_then_refused() -> None:
     pools: Pools[str] = Pools(600, 10)
     pool = pools.pool(VERSION)
-    pools.request(pool, "waiter")
+    pools.request(pool, "waiter", 0.0)
     assert pools.start_failed(pool, SandboxFailure("no")) == [Start(pool)]
     (refusal,) = pools.start_failed(pool, SandboxFailure("no fork"))
     assert isinstance(refusal, Refuse) and refusal.waiter == "waiter"
@@ -76,7 +76,7 @@ def test_without_room_what_was_idle_longest_makes_room() -> None:
     pools: Pools[str] = Pools(600, 10)
     warm(pools, "old", now=1.0)
     other = pools.pool(make_version("other"))
-    pools.request(other, "waiter")
+    pools.request(other, "waiter", 0.0)
     (start,) = pools.start_failed(other, NoCapacity("full"))
     assert isinstance(start, Start) and start.pool is other and start.first is not None and start.first.id == "old"
     (refusal,) = pools.start_failed(other, NoCapacity("full"))
@@ -98,7 +98,7 @@ def test_more_idle_environments_than_allowed_end_at_once() -> None:
     pool = pools.pool(VERSION)
     a, b = environment("a"), environment("b")
     for waiter, it in (("1", a), ("2", b)):
-        pools.request(pool, waiter)
+        pools.request(pool, waiter, 0.0)
         pools.started(pool, it, 0.0)
     assert pools.returned(pool, a, True, 1.0) == []
     assert pools.returned(pool, b, True, 2.0) == [End(a, "SPINDOWN")]
@@ -130,9 +130,9 @@ def test_a_dead_environment_is_never_used_again() -> None:
 def test_closing_serves_those_who_wait_and_refuses_new_ones() -> None:
     pools: Pools[str] = Pools(600, 10)
     pool = pools.pool(VERSION)
-    pools.request(pool, "waiter")
+    pools.request(pool, "waiter", 0.0)
     assert pools.close() == []
-    (refusal,) = pools.request(pool, "late")
+    (refusal,) = pools.request(pool, "late", 0.0)
     assert isinstance(refusal, Refuse) and refusal.waiter == "late"
     it = environment("a")
     assert pools.started(pool, it, 1.0) == [Grant("waiter", it, pool)]
@@ -143,14 +143,70 @@ def test_closing_serves_those_who_wait_and_refuses_new_ones() -> None:
 def test_abandoning_refuses_and_ends_everything() -> None:
     pools: Pools[str] = Pools(600, 10)
     pool = pools.pool(VERSION)
-    pools.request(pool, "served")
+    pools.request(pool, "served", 0.0)
     it = environment("a")
     pools.started(pool, it, 0.0)
-    pools.request(pool, "waiter")
+    pools.request(pool, "waiter", 0.0)
     pools.close()
     refusal, end = pools.abandon()
     assert isinstance(refusal, Refuse) and refusal.waiter == "waiter"
     assert end == End(it, "SPINDOWN")
+
+
+def test_a_function_grows_by_the_scaling_rate_and_its_budget_is_refilled_continuously() -> None:
+    pools: Pools[str] = Pools(600, 10, scaling_rate=10)
+    pool = pools.pool(VERSION)
+    for number in range(10):
+        assert len(pools.request(pool, f"w{number}", 100.0)) == 1
+    (refusal,) = pools.request(pool, "late", 100.5)
+    assert isinstance(refusal, Refuse) and isinstance(refusal.error, TooManyRequests)
+    assert refusal.error.members == {"Reason": "FunctionInvocationRateLimitExceeded", "retry_after": 1}
+    assert len(pools.request(pools.pool(make_version("other")), "other", 100.5)) == 1, "each function has its own"
+    assert isinstance(pools.request(pool, "one", 101.0)[0], Start)
+    assert isinstance(pools.request(pool, "two", 101.0)[0], Refuse)
+    granted = sum(isinstance(pools.request(pool, f"x{number}", 1000.0)[0], Start) for number in range(20))
+    assert granted == 10, "nothing is saved up beyond it"
+
+
+def test_budgets_that_are_full_again_are_forgotten() -> None:
+    pools: Pools[str] = Pools(600, 10, scaling_rate=10)
+    for number in range(1000):
+        pools.request(pools.pool(make_version(f"f{number}")), "waiter", 100.0 * number)
+    assert len(pools.scaling) < 300
+
+
+def test_starts_beyond_the_parallel_ones_take_turns() -> None:
+    pools: Pools[str] = Pools(600, 10, parallel=2)
+    a, b, c = (pools.pool(make_version(name)) for name in "abc")
+    assert pools.request(a, "1", 0.0) == [Start(a)]
+    assert pools.request(b, "2", 0.0) == [Start(b)]
+    assert pools.request(c, "3", 0.0) == []
+    assert repr(c) == "<Pool c:$LATEST [1 starting, 1 waiting]>"
+    assert pools.turn_over() == [Start(c)]
+    assert pools.turn_over() == []
+
+
+def test_a_start_that_nobody_needs_when_its_turn_comes_is_left_out() -> None:
+    pools: Pools[str] = Pools(600, 10, parallel=1)
+    pool = pools.pool(VERSION)
+    pools.request(pool, "1", 0.0)
+    assert pools.request(pool, "2", 0.0) == []
+    it = environment("a")
+    assert pools.started(pool, it, 0.0) == [Grant("1", it, pool)]
+    assert pools.returned(pool, it, True, 0.0) == [Grant("2", it, pool)]
+    assert pools.turn_over() == []
+    assert repr(pool) == "<Pool resize:3 [1 busy]>"
+
+
+def test_an_environment_that_dies_while_idle_leaves_at_once() -> None:
+    pools: Pools[str] = Pools(600, 10)
+    pool = warm(pools, "a", "b")
+    dying, _ = pool.idle[0]
+    assert pools.died(pool, dying) == [End(dying, "FAILURE")]
+    assert repr(pool) == "<Pool resize:3 [1 idle]>" and pools.idle == 1
+    busy = pools.take(pool)
+    assert busy is not None
+    assert pools.died(pool, busy) == [], "its holder learns it"
 
 
 class PoolsMachine(RuleBasedStateMachine):
@@ -158,7 +214,7 @@ class PoolsMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pools: Pools[int] = Pools(keep_warm=50.0, max_idle=3)
+        self.pools: Pools[int] = Pools(keep_warm=50.0, max_idle=3, parallel=2)
         self.versions = [make_version("f", build="1"), make_version("f", build="2"), make_version("g")]
         self.now = 0.0
         self.count = 0
@@ -203,7 +259,7 @@ class PoolsMachine(RuleBasedStateMachine):
             return
         self.count += 1
         self.waiting.add(self.count)
-        self.perform(self.pools.request(pool, self.count))
+        self.perform(self.pools.request(pool, self.count, self.now))
 
     @precondition(lambda self: self.starts)
     @rule()
@@ -211,11 +267,19 @@ class PoolsMachine(RuleBasedStateMachine):
         pool = self.starts.popleft()
         self.count += 1
         self.perform(self.pools.started(pool, ScriptedEnvironment(f"e{self.count}", pool.version, ScriptedWorker()), self.now))
+        self.perform(self.pools.turn_over())
 
     @precondition(lambda self: self.starts)
     @rule(error=st.sampled_from([SandboxFailure("x"), NoCapacity("x"), PlatformError("x")]))
     def start_failed(self, error: LambdadError) -> None:
         self.perform(self.pools.start_failed(self.starts.popleft(), error))
+        self.perform(self.pools.turn_over())
+
+    @precondition(lambda self: self.pools.idle)
+    @rule(which=st.integers(0, 100))
+    def died(self, which: int) -> None:
+        idle = [(pool, it) for pool in self.pools.by_key.values() for it, _ in pool.idle]
+        self.perform(self.pools.died(*idle[which % len(idle)]))
 
     @precondition(lambda self: self.held)
     @rule(which=st.integers(0, 100), alive=st.booleans())
@@ -245,7 +309,9 @@ class PoolsMachine(RuleBasedStateMachine):
         pools = self.pools.by_key.values()
         assert {waiter for pool in pools for waiter in pool.waiting} == self.waiting
         assert {id for pool in pools for id in pool.busy} == set(self.held)
-        assert sum(pool.starting for pool in pools) == len(self.starts)
+        assert sum(pool.starting for pool in pools) == len(self.starts) + len(self.pools.queue)
+        assert len(self.starts) == self.pools.running <= 2
+        assert self.pools.running == 2 or not self.pools.queue, "a turn is not taken"
         for pool in pools:
             assert pool.starting >= len(pool.waiting), "somebody waits for nothing"
             assert not (pool.waiting and pool.idle), "somebody waits while an environment is idle"

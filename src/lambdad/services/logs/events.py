@@ -147,18 +147,9 @@ class Events:
             break
         if after is None:
             return found, None
-        rest = await self._store.events(
-            place.account,
-            place.region,
-            place.group,
-            streams,
-            start_ms=start_ms,
-            end_ms=end_ms,
-            after=after,
-            newest_first=backward,
-            limit=1,
-        )
-        return found, after if rest else None
+        async for _ in self._read(place, streams, start_ms, end_ms, after, backward, 1, None):
+            return found, after
+        return found, None
 
     async def _read(
         self,

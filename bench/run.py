@@ -215,7 +215,6 @@ def cold_starts(table: Table, server: Server, count: int) -> None:
             continue
         start, _ = quantiles(interpreter_start(command, count))
         times = cold(server, runtime, files, count, 0.05)
-        print([round(each, 1) for each in times])
         p50, p99 = quantiles(times)
         beside = f"{Path(command[0]).name} {' '.join(command[1:])} {start:.1f} ms"
         table.add(f"cold start, {runtime}, hello: p50", f"{p50:.2f} ms", beside, f"{p50 / start:.2f}x")

@@ -230,7 +230,20 @@ def test_an_idle_environment_ends_after_the_keep_warm_time(tmp_path: Path) -> No
         assert function.invoke() == {"self": first, "calls": 2}
         (environment,) = server.introspect()["environments"]
         eventually(lambda: server.introspect()["environments"] == [])
-        assert not Path(f"/proc/{environment['pid']}").exists()
+        eventually(lambda: not Path(f"/proc/{environment['pid']}").exists())
         assert function.invoke()["calls"] == 1
     finally:
         server.stop()
+
+
+def test_nothing_runs_between_invocations(make: Maker) -> None:
+    ticking = make.python_function(
+        "import threading, time\ncount = 0\n"
+        "def tick():\n    global count\n    while True:\n        time.sleep(0.01)\n        count += 1\n"
+        "threading.Thread(target=tick, daemon=True).start()\n"
+        "def handler(event, context):\n    return count\n"
+    )
+    other = make.python_function("import time\ndef handler(event, context):\n    time.sleep(event)\n")
+    before = ticking.invoke()
+    other.invoke(2.0)
+    assert ticking.invoke() - before < 60, "of 200 ticks, those before it was frozen"

@@ -133,6 +133,24 @@ def handler(event, context):
     assert not seen["shadow"]
 
 
+def test_boto3_is_not_loaded_before_it_is_imported(make: Maker) -> None:
+    function = make.python_function(
+        "import sys\nbefore = 'botocore' in sys.modules\nimport botocore.session\nimport boto3\n"
+        "def handler(event, context):\n"
+        "    spec = boto3.__spec__\n"
+        "    return [before, boto3.__file__, sys.modules['boto3'] is boto3, spec.name, spec.has_location]\n",
+    )
+    assert function.invoke() == [False, "/var/runtime/boto3/__init__.py", True, "boto3", True]
+
+
+@pytest.mark.parametrize(("place", "path"), [("", ""), ("vendor/", "import sys\nsys.path.insert(0, '/var/task/vendor')\n")])
+@pytest.mark.parametrize("package", ["boto3", "urllib3"])
+def test_a_function_s_own_part_of_the_sdk_wins(make: Maker, place: str, path: str, package: str) -> None:
+    source = f"{path}import {package}\ndef handler(event, context):\n    return {package}.__file__\n"
+    function = make.create({"app.py": source, f"{place}{package}/__init__.py": ""})
+    assert function.invoke() == f"/var/task/{place}{package}/__init__.py"
+
+
 def test_a_function_reaches_lambdad_as_its_role_and_nothing_else(make: Maker) -> None:
     other = make.python_function("def handler(event, context):\n    return event['n'] + 1\n")
     function = make.python_function(

@@ -201,6 +201,7 @@ class Node:
             capacity_mb=settings.memory or sys.maxsize,
             serve_endpoint=endpoints.serve,
             measured=registry.invoked,
+            freeze_after=settings.freeze_after,
         )
         close(worker.close)
         host_memory = HostMemory()

@@ -55,6 +55,7 @@ def _setting(name: str, kind: Any, help: str, *, shown: str | None = None) -> Ca
 @_setting("keep_warm", click.FloatRange(0), "Seconds that an idle environment is kept.")
 @_setting("stems", click.IntRange(0), "Sandboxes kept ready for each runtime in use, at least.")
 @_setting("most_stems", click.IntRange(0), "Sandboxes kept ready for one runtime at most.")
+@_setting("freeze_after", click.FloatRange(0), "Seconds without an invocation until a function is frozen; 0: never.")
 @_setting("parallel_starts", click.IntRange(1), "Environments that are made at a time.", shown="two for each processor")
 @_setting("max_age", click.FloatRange(1), "Seconds after which an environment is replaced by a new one.")
 @_setting(

@@ -89,6 +89,14 @@ class Sandbox(Protocol):
         """While on, the CPU limit is lifted (INIT is not throttled). A new sandbox starts with it on."""
         ...
 
+    def freeze(self) -> None:
+        """Nothing inside runs until `thaw`; `kill`, `restart` and `destroy` work all the same."""
+        ...
+
+    def thaw(self) -> None:
+        """Go on. What was written to the channel before or after is read then."""
+        ...
+
     def kill(self) -> None:
         """SIGKILL to every process inside; `process.exited` tells when it happened."""
         ...

@@ -18,6 +18,9 @@ PERIOD_US = 20_000
 """Of the CPU limit; AWS's, seen as the steps in which throttled functions advance."""
 _SMALLEST_QUOTA_US = 1000
 """The kernel refuses less."""
+_LEAST_SHARES, _USUAL_SHARES = "2", "1024"
+_LEAST_WEIGHT, _USUAL_WEIGHT = "1", "100"
+"""Of the processor, relative to the siblings, with version 1 and 2; the kernel's smallest and its default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,14 @@ class Group(Protocol):
 
     def cpu(self, cores: float | None) -> None:
         """None: no limit."""
+        ...
+
+    def prefer(self) -> None:
+        """From now on its processes count as much as anybody's; a new group's only get what others leave."""
+        ...
+
+    def freeze(self, on: bool) -> bool:
+        """Stop its processes, or let them go on. False: not with this version."""
         ...
 
     def watch(self, threshold: int) -> int:
@@ -180,6 +191,7 @@ class GroupV1(_Files):
             directory.mkdir(exist_ok=True)
         if "cpu" in directories:
             _write(directories["cpu"] / "cpu.cfs_period_us", str(PERIOD_US))
+            _write(directories["cpu"] / "cpu.shares", _LEAST_SHARES)
         # `tasks`, since whoever joins has one thread and joins itself: that needs no lock over all forks of the host, for
         # which `cgroup.procs` makes everybody wait some 10 ms (an RCU grace period); kernel/cgroup/cgroup.c.
         self.procs = [self._open(directory / "tasks", os.O_WRONLY) for directory in set(directories.values())]
@@ -194,6 +206,14 @@ class GroupV1(_Files):
         if "cpu" in self._directories:
             fd = self._open(self._directories["cpu"] / "cpu.cfs_quota_us", os.O_WRONLY)
             os.pwrite(fd, b"-1" if cores is None else str(quota_us(cores)).encode("ascii"), 0)
+
+    def prefer(self) -> None:
+        if "cpu" in self._directories:
+            _write(self._directories["cpu"] / "cpu.shares", _USUAL_SHARES)
+
+    def freeze(self, on: bool) -> bool:
+        """What version 1 has frozen cannot be killed before somebody thaws it, so it would outlive a lambdad that died."""
+        return False
 
     def watch(self, threshold: int) -> int:
         self._unwatch()
@@ -242,6 +262,7 @@ class GroupV2(_Files):
         self._directory = directory
         directory.mkdir(exist_ok=True)
         self._poll: select.epoll | None = None
+        _write(directory / "cpu.weight", _LEAST_WEIGHT)
         self.procs = [self._open(directory / "cgroup.procs", os.O_WRONLY)]
 
     def limit(self, memory: int, hard: int, processes: int) -> None:
@@ -253,6 +274,14 @@ class GroupV2(_Files):
     def cpu(self, cores: float | None) -> None:
         fd = self._open(self._directory / "cpu.max", os.O_WRONLY)
         os.pwrite(fd, f"{'max' if cores is None else quota_us(cores)} {PERIOD_US}".encode("ascii"), 0)
+
+    def prefer(self) -> None:
+        _write(self._directory / "cpu.weight", _USUAL_WEIGHT)
+
+    def freeze(self, on: bool) -> bool:
+        fd = self._open(self._directory / "cgroup.freeze", os.O_WRONLY)
+        os.pwrite(fd, b"1" if on else b"0", 0)
+        return True
 
     def watch(self, threshold: int) -> int:
         """memory.high also slows down whoever goes on, so there is little to overtake while lambdad looks."""

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,12 +97,19 @@ class Launcher:
             raise
         return stem
 
-    async def specialise(self, identity: str, task: str, opt: str | None, tmp_mb: int) -> int | None:
-        """The descriptor of the sandbox's /tmp, where it has one of its own."""
+    def specialise(self, identity: str, task: str, opt: str | None, tmp_mb: int) -> Awaitable[int | None]:
+        """The descriptor of the sandbox's /tmp, where it has one of its own. Asked for at once; await the answer."""
         answer: asyncio.Future[int | None] = self._loop.create_future()
         self._pending[identity] = answer
         try:
             self._tell({"op": "specialise", "id": identity, "task": task, "opt": opt, "tmp_mb": tmp_mb})
+        except BaseException:
+            del self._pending[identity]
+            raise
+        return self._specialised(identity, answer)
+
+    async def _specialised(self, identity: str, answer: "asyncio.Future[int | None]") -> int | None:
+        try:
             async with asyncio.timeout(_LONGEST_WAIT):
                 return await answer
         except TimeoutError as error:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -32,7 +32,9 @@ the beginning."""
 class Home(Protocol):
     """What a stem needs of its launcher."""
 
-    async def specialise(self, identity: str, task: str, opt: str | None, tmp_mb: int) -> int | None: ...
+    def specialise(self, identity: str, task: str, opt: str | None, tmp_mb: int) -> Awaitable[int | None]:
+        """Asked for at once; await the answer."""
+        ...
 
     def destroy(self, identity: str) -> None: ...
 
@@ -111,6 +113,7 @@ class Stem:
         self._tmp_fd: int | None = None
         self._watched: int | None = None
         self._arming: asyncio.Future[int] | None = None
+        self._frozen = False
         self._out_of_memory = False
         self._kernel_kills = 0
         self._supervisor = 0
@@ -143,12 +146,16 @@ class Stem:
         self._limits = limits
         if self._places.real:
             self.task_root, self.opt_root = str(prepared.task), None if prepared.opt is None else str(prepared.opt)
-        if self._group is not None:
-            hard = (limits.memory_mb + limits.ephemeral_mb) * MIB + _SLACK
-            self._group.limit(limits.memory_mb * MIB, hard, limits.processes)
         task = os.path.realpath(prepared.task)
         opt = None if prepared.opt is None else os.path.realpath(prepared.opt)
-        self._tmp_fd = await self._home.specialise(self.id, task, opt, limits.ephemeral_mb)
+        mounted = self._home.specialise(self.id, task, opt, limits.ephemeral_mb)
+        try:
+            if self._group is not None:  # while the launcher is at work
+                hard = (limits.memory_mb + limits.ephemeral_mb) * MIB + _SLACK
+                self._group.limit(limits.memory_mb * MIB, hard, limits.processes)
+                self._group.prefer()
+        finally:
+            self._tmp_fd = await mounted
         if not self.alive:
             raise SandboxFailure(f"sandbox {self.id} is gone")
         if self._watches_memory:
@@ -168,12 +175,24 @@ class Stem:
         if self._group is not None and self._limits is not None and self.alive:
             self._group.cpu(None if on else self._limits.cores)
 
+    def freeze(self) -> None:
+        self._frozen = True
+        if self.alive and not (self._group is not None and self._group.freeze(True)):
+            self._tell({"op": "stop"})
+
+    def thaw(self) -> None:
+        self._frozen = False
+        if self.alive and not (self._group is not None and self._group.freeze(False)):
+            self._tell({"op": "continue"})
+
     def kill(self) -> None:
         self._tell({"op": "kill"})
 
     async def restart(self) -> Process:
         if not self.alive:
             raise SandboxFailure(f"sandbox {self.id} is gone")
+        if self._frozen:
+            self.thaw()
         self._started = self._loop.create_future()
         self._started.add_done_callback(_look)
         streams = self._streams = Streams.make()

@@ -145,6 +145,8 @@ class ScriptedSandbox:
         self.prepared: Prepared | None = None
         self.limits: Limits | None = None
         self.bursts: list[bool] = []
+        self.frozen: list[bool] = []
+        """True for every `freeze`, False for every `thaw`."""
         self.kills = 0
         self.restarts = 0
         self.destroyed = False
@@ -204,6 +206,12 @@ class ScriptedSandbox:
 
     def burst(self, on: bool) -> None:
         self.bursts.append(on)
+
+    def freeze(self) -> None:
+        self.frozen.append(True)
+
+    def thaw(self) -> None:
+        self.frozen.append(False)
 
     def kill(self) -> None:
         self.kills += 1

@@ -87,6 +87,7 @@ class ExecutionEnvironment:
         runtime_version: str = "",
         ended: "Callable[[ExecutionEnvironment], None]" = lambda _: None,
         measured: Measured = unmeasured,
+        thawed: "Callable[[ExecutionEnvironment], None]" = lambda _: None,
     ) -> None:
         """`sandbox` is specialised, its process waits for START; `wall`: seconds since the epoch; `monotonic`: seconds, for
         durations and deadlines (not `loop.time`, which under uvloop counts whole milliseconds); `ended` is called once."""
@@ -103,6 +104,9 @@ class ExecutionEnvironment:
         self._runtime_version = runtime_version
         self._ended = ended
         self._measured = measured
+        self._thawed = thawed
+        self._frozen = False
+        self._begun = 0
         self._gone: Callable[[], None] | None = None
         self._init: asyncio.Future[bool] = loop.create_future()
         self._mail: deque[Event] = deque()
@@ -120,9 +124,8 @@ class ExecutionEnvironment:
         self._restarting: asyncio.Task[None] | None = None
         self._restarts = 0
         self._destroying: asyncio.Task[None] | None = None
-        self.api: RuntimeApi | None = None
-        if sandbox.runtime_api is not None:
-            self.api = RuntimeApi(loop, sandbox.runtime_api, _HttpSide(self), scratch)
+        listener = sandbox.runtime_api
+        self.api = RuntimeApi(loop, listener, _HttpSide(self), scratch) if listener is not None else None
         self._log.platform(self._init_start("init"))
         self._attach(sandbox.process)
         self._state, first = machine.begin(plan, self._now())
@@ -141,6 +144,16 @@ class ExecutionEnvironment:
     @property
     def alive(self) -> bool:
         return type(self._state) is not machine.Ended
+
+    @property
+    def rest(self) -> int | None:
+        """How many invocations there have been; None unless the runtime waits for the next one and nothing is left to do."""
+        return self._begun if type(self._state) is machine.Idle and self._unfinished is None else None
+
+    def freeze(self) -> None:
+        """Until the next invocation."""
+        self._sandbox.freeze()
+        self._frozen = True
 
     async def ready(self) -> bool:
         if not self._init.done():
@@ -236,6 +249,7 @@ class ExecutionEnvironment:
         if self._output is not None:
             self._output.close()
         self._output = OutputReader(self._loop, process.output, process.telemetry, self._log, self._scratch)
+        self._frozen = False
         process.exited.add_done_callback(lambda exited: self._exited(process, exited))
 
     def _exited(self, process: Process, exited: "asyncio.Future[Exit]") -> None:
@@ -374,6 +388,11 @@ class ExecutionEnvironment:
 
     def _begin(self, effect: effects.Begin) -> None:
         call = cast(Call, effect.job)
+        self._begun += 1
+        if self._frozen:
+            self._frozen = False
+            self._sandbox.thaw()
+            self._thawed(self)
         if self._unfinished is not None:
             self._finish_now()
         trace = call.invocation.trace_id

@@ -17,6 +17,7 @@ from lambdad.runtime_api.transport import SCRATCH
 from lambdad.sandbox.api import Limits, Sandbox, Sandboxes, SandboxFailure
 from lambdad.worker.api import Environment, Initialization
 from lambdad.worker.environment import ExecutionEnvironment, Measured, unmeasured
+from lambdad.worker.freezer import Freezer
 from lambdad.worker.log import EnvironmentLog
 from lambdad.worker.variables import Paths, Place, runtime_version, start_head
 
@@ -48,11 +49,13 @@ class LocalWorker:
         endpoint: str | None = None,
         serve_endpoint: EndpointServer | None = None,
         measured: Measured = unmeasured,
+        freeze_after: float = 0.05,
     ) -> None:
         """`wall`: seconds since the epoch; `monotonic`: seconds of a fine clock that never jumps. `new_id`: 32 hex digits,
         never twice the same. `capacity_mb`: memory that may be promised together; placement looks at it. `endpoint`: URL of
         lambdad's AWS endpoint where sandboxes reach the host's loopback; `serve_endpoint`: for those that have a socket of
-        their own for it. `measured` is told of every invocation, after its answer."""
+        their own for it. `measured` is told of every invocation, after its answer. `freeze_after`: seconds after which
+        an idle environment is frozen, at the earliest (twice that at the latest); 0: never."""
         self.capacity_mb = capacity_mb
         self._sandboxes = sandboxes
         self._artifacts = artifacts
@@ -70,6 +73,7 @@ class LocalWorker:
         self._promised_mb = 0
         self._stop_serving: dict[str, Callable[[], None]] = {}
         self._scratch = bytearray(SCRATCH)
+        self._freezer = Freezer(asyncio.get_running_loop(), freeze_after)
         self._closed = False
 
     def __repr__(self) -> str:
@@ -116,6 +120,7 @@ class LocalWorker:
 
     async def close(self) -> None:
         self._closed = True
+        self._freezer.close()
         async with asyncio.TaskGroup() as group:
             for environment in tuple(self._environments.values()):
                 group.create_task(environment.end("SPINDOWN"))
@@ -176,7 +181,9 @@ class LocalWorker:
             runtime_version=runtime_version(version.runtime, interpreter.version if interpreter is not None else ""),
             ended=self._forget,
             measured=self._measured,
+            thawed=self._freezer.watch,
         )
+        self._freezer.watch(environment)
         self._environments[id] = environment
         self._promised_mb += version.memory_size
         return environment

@@ -45,6 +45,12 @@ class Group:
     def limit(self, memory: int, hard: int, processes: int) -> None:
         self.hard = hard
 
+    def freeze(self, on: bool) -> bool:
+        return False
+
+    def prefer(self) -> None:
+        self.preferred = True
+
     def cpu(self, cores: float | None) -> None:
         self.quota.append(cores)
 

@@ -68,7 +68,7 @@ def _fill(directory: Path, files: dict[str, str]) -> None:
 def v2(tmp_path: Path) -> Path:
     """What the kernel puts into a group of version 2."""
     directory = tmp_path / "lambdad-1/s0"
-    names = ("memory.max", "memory.high", "memory.oom.group", "pids.max", "cpu.max", "cgroup.procs")
+    names = ("memory.max", "memory.high", "memory.oom.group", "pids.max", "cpu.max", "cpu.weight", "cgroup.procs")
     stat = "anon 100\nfile 300\nactive_file 50\ninactive_file 70\nshmem 180\n"
     events = "low 0\nhigh 3\nmax 0\noom 0\noom_kill 2\noom_group_kill 0\n"
     values = {"memory.stat": stat, "memory.events": events, "memory.current": "4096\n", "memory.peak": "8192\n"}
@@ -85,6 +85,9 @@ def test_a_group_of_version_2(v2: Path) -> None:
     assert (v2 / "memory.oom.group").read_text() == "1"
     assert (v2 / "pids.max").read_text() == "1024"
     assert (v2 / "cpu.max").read_text() == "10000 20000"
+    assert (v2 / "cpu.weight").read_text() == "1"
+    group.prefer()
+    assert (v2 / "cpu.weight").read_text().startswith("100")
     assert group.usage() == (4096, 120)
     assert group.peak() == 8192
     assert group.kernel_kills() == 2
@@ -177,7 +180,7 @@ def v1(tmp_path: Path) -> dict[str, Path]:
     directories = {name: tmp_path / name / "lambdad-1/s0" for name in ("memory", "cpu", "pids")}
     for directory in directories.values():
         _fill(directory, {"cgroup.procs": "", "tasks": ""})
-    _fill(directories["cpu"], {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": ""})
+    _fill(directories["cpu"], {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "", "cpu.shares": ""})
     _fill(directories["pids"], {"pids.max": ""})
     stat = "cache 10\ntotal_active_file 5\ntotal_inactive_file 6\n"
     kills = "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"
@@ -194,6 +197,9 @@ def test_a_group_of_version_1(v1: dict[str, Path]) -> None:
     assert (v1["memory"] / "memory.limit_in_bytes").read_text() == "640"
     assert (v1["pids"] / "pids.max").read_text() == "1024"
     assert (v1["cpu"] / "cpu.cfs_quota_us").read_text() == "20000"
+    assert (v1["cpu"] / "cpu.shares").read_text() == "2"
+    group.prefer()
+    assert (v1["cpu"] / "cpu.shares").read_text() == "1024"
     assert group.usage() == (100, 11)
     assert group.peak() == 200
     assert group.kernel_kills() == 1

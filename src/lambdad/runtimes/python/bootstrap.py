@@ -15,12 +15,14 @@ _ROOT = os.path.dirname(_FILE)
 if _ROOT not in sys.path:
     sys.path.insert(0, _ROOT)
 
-from lambdad_runtime import loop, rehearsal, start  # noqa: E402
+from lambdad_runtime import loop, rehearsal, sdk, start  # noqa: E402
 from lambdad_runtime.channel import Channel  # noqa: E402
 from lambdad_runtime.telemetry import Telemetry  # noqa: E402
 
 # A program started for one function pays for each import; a zygote pays once for all its children.
 _PRELOADED = frozenset() if __name__ == "__main__" else start.preload()
+if _PRELOADED:
+    sdk.keep()
 
 
 def main(channel_fd: int = 3, telemetry_fd: int = 4) -> None:

@@ -6,7 +6,7 @@ To a launcher:   {"op": "stem", "id", "uid"}                  + [control, channe
                  {"op": "specialise", "id", "task", "opt", "tmp_mb"}
                  {"op": "destroy", "id"}
 From a launcher: {"op": "launched"}; {"op": "specialised", "id"} + [tmp]; {"op": "failed", "id", "error"}
-To a sandbox:    {"op": "restart"} + [channel, output, telemetry]; {"op": "kill"}; {"op": "limits", …}
+To a sandbox:    {"op": "restart"} + [channel, output, telemetry]; {"op": "kill"}; {"op": "stop"}; {"op": "continue"}
 From a sandbox:  {"op": "ready"} + [runtime api, endpoint]; {"op": "started"}; {"op": "exited", "status", "signal"};
                  {"op": "failed", "error"}
 """

@@ -48,7 +48,7 @@ class NamespaceLauncher(loop.Launcher):
             def start(streams: "List[int]") -> NoReturn:
                 self._become_runtime(streams, cgroups)
 
-            supervisor.Supervisor(control, start, supervisor.kill_namespace).run(fds[1:4])
+            supervisor.Supervisor(control, start, supervisor.kill_namespace, supervisor.signal_namespace).run(fds[1:4])
         except BaseException as error:  # whatever it was, this process must not go on as a second launcher
             messages.send(control, {"op": "failed", "error": f"{type(error).__name__}: {error}"})
         os._exit(1)

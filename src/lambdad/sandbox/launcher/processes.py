@@ -44,7 +44,7 @@ class ProcessLauncher(loop.Launcher):
             def start(streams: "List[int]") -> NoReturn:
                 self._become_runtime(streams, cgroups)
 
-            supervisor.Supervisor(control, start, kill_descendants).run(fds[1:4])
+            supervisor.Supervisor(control, start, kill_descendants, signal_descendants).run(fds[1:4])
         except BaseException as error:  # whatever it was, this process must not go on as a second launcher
             messages.send(control, {"op": "failed", "error": f"{type(error).__name__}: {error}"})
         os._exit(1)
@@ -82,6 +82,22 @@ def kill_descendants(runtime_pid: "Optional[int]") -> None:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
+
+
+def signal_descendants(runtime_pid: "Optional[int]", number: int) -> None:
+    """Whatever descends from the caller; without /proc only the runtime's process group."""
+    if sys.platform != "linux":
+        if runtime_pid is not None:
+            try:
+                os.killpg(runtime_pid, number)
+            except (ProcessLookupError, PermissionError):
+                pass  # gone, or not yet the leader of a group
+        return
+    for pid in _descendants(os.getpid()):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
 
 
 def _descendants(pid: int) -> "List[int]":

@@ -24,6 +24,9 @@ _INIT_ERROR = 19
 _BOOTSTRAPS = ("/var/runtime/bootstrap", "/var/task/bootstrap", "/opt/bootstrap")
 _NO_BOOTSTRAP = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
 _PACKAGE = "_lambdad_launcher"
+_PARTS = ("isolation", "kernel", "loop", "messages", "namespaces", "processes", "runtime", "supervisor")
+_OWN = (_PACKAGE, *[_PACKAGE + "." + part for part in _PARTS])
+"""The launcher's modules, which a function does not see."""
 
 _OPEN_FILES = 1024
 _PROCESSES = 1024
@@ -72,8 +75,8 @@ def become(kind: str, execute: Sequence[str], environment: Dict[str, str], zygot
 
 
 def _python(zygote: Optional[ModuleType]) -> NoReturn:
-    for name in [name for name in sys.modules if name.split(".")[0] == _PACKAGE]:
-        del sys.modules[name]
+    for name in _OWN:  # by name: to look at every module would copy the pages that are shared with the launcher
+        sys.modules.pop(name, None)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as every Python starts
     gc.enable()

@@ -17,12 +17,19 @@ Start = Callable[[List[int]], NoReturn]
 
 
 class Supervisor:
-    """`kill_all` sends SIGKILL to every process of the sandbox but this one."""
+    """`kill_all` sends SIGKILL to every process of the sandbox but this one; `signal_all` any other signal."""
 
-    def __init__(self, control: socket.socket, start: Start, kill_all: "Callable[[Optional[int]], None]") -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        start: Start,
+        kill_all: "Callable[[Optional[int]], None]",
+        signal_all: "Callable[[Optional[int], int], None]",
+    ) -> None:
         self._control = control
         self._start = start
         self._kill_all = kill_all
+        self._signal_all = signal_all
         self._runtime: "Optional[int]" = None
         self._wake, wake = socket.socketpair()
         self._wake.setblocking(False)
@@ -59,6 +66,10 @@ class Supervisor:
             os._exit(0)
         if message["op"] == "kill":
             self._kill_all(self._runtime)
+        elif message["op"] == "stop":
+            self._signal_all(self._runtime, signal.SIGSTOP)
+        elif message["op"] == "continue":
+            self._signal_all(self._runtime, signal.SIGCONT)
         elif message["op"] == "restart":
             self._kill_all(self._runtime)
             self._reap_all()
@@ -120,7 +131,11 @@ def _noted(_number: int, _frame: object) -> None:
 
 def kill_namespace(_runtime: "Optional[int]") -> None:
     """Everything in this PID namespace but its first process, which is the caller; kill(2)."""
+    signal_namespace(_runtime, signal.SIGKILL)
+
+
+def signal_namespace(_runtime: "Optional[int]", number: int) -> None:
     try:
-        os.kill(-1, signal.SIGKILL)
+        os.kill(-1, number)
     except ProcessLookupError:
         return

@@ -11,6 +11,7 @@ const { UnhandledPromiseRejection, payloadOf } = require('./errors.cjs')
 const records = require('./console.cjs')
 const { ENTRY, WITHOUT_CALLBACKS, resolve } = require('./handler.cjs')
 const { Invocation, StreamingInvocation } = require('./invocation.cjs')
+const { rehearse } = require('./rehearsal.cjs')
 const start = require('./start.cjs')
 const streaming = require('./streaming.cjs')
 
@@ -25,6 +26,7 @@ class Runtime {
     this.channel.fd = CHANNEL_FD
     this.telemetry = new Telemetry(TELEMETRY_FD)
     this.onFrame = this.onStart
+    this.started = false
     this.handler = undefined
     this.version = 0
     this.trace = undefined
@@ -36,6 +38,7 @@ class Runtime {
   }
 
   onStart (kind, head) {
+    this.started = true
     if (kind !== KIND.START) throw new Error(`expected START, got a frame of kind ${kind}`)
     const argv = start.replacement(head, ENTRY)
     if (argv === undefined) this.begin(head)
@@ -112,3 +115,4 @@ class Runtime {
 const runtime = new Runtime()
 const head = start.continued()
 if (head !== undefined) runtime.begin(head)
+else setImmediate(() => { if (!runtime.started) rehearse(runtime.telemetry, ENTRY, () => runtime.started) })

@@ -168,10 +168,8 @@ def forget_shadowed(preloaded: frozenset, directories: list[str]) -> None:
 
 def leave_zygote(bootstrap: str) -> None:
     """Undo what a child shares with its siblings and shows of its parent."""
-    for name, module in list(sys.modules.items()):
-        # A function's handler may well be called bootstrap.handler.
-        if name != "__main__" and getattr(module, "__file__", None) == bootstrap:
-            del sys.modules[name]
+    # A function's handler may well be called bootstrap.handler. By name: to look at every module would copy their pages.
+    sys.modules.pop(os.path.splitext(os.path.basename(bootstrap))[0], None)
     main = ModuleType("__main__")
     main.__file__ = bootstrap
     sys.modules["__main__"] = main

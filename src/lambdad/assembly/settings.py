@@ -47,7 +47,7 @@ class Settings:
     """Sandboxes kept ready, without code, for each runtime in use, at least."""
     most_stems: int = 24
     """Sandboxes kept ready for one runtime at most; as many as were needed, or functions were created, in the last seconds."""
-    freeze_after: float = 0.05
+    freeze_after: float = 0.5
     """Seconds without an invocation after which nothing of a function runs any more, at the earliest; 0: never. AWS freezes
     at once."""
     memory: int | None = None

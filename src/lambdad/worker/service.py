@@ -49,7 +49,7 @@ class LocalWorker:
         endpoint: str | None = None,
         serve_endpoint: EndpointServer | None = None,
         measured: Measured = unmeasured,
-        freeze_after: float = 0.05,
+        freeze_after: float = 0.5,
     ) -> None:
         """`wall`: seconds since the epoch; `monotonic`: seconds of a fine clock that never jumps. `new_id`: 32 hex digits,
         never twice the same. `capacity_mb`: memory that may be promised together; placement looks at it. `endpoint`: URL of

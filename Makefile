@@ -29,6 +29,9 @@ format: $(VENV)/tested
 
 bench: $(VENV)/tested
 	$(BIN)/python bench/run.py
+	$(BIN)/python bench/scale.py burst
+	$(BIN)/python bench/scale.py sustained
+	$(BIN)/python bench/scale.py warm
 	$(BIN)/python bench/placement.py
 
 docs: $(VENV)/installed

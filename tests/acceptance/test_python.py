@@ -155,7 +155,7 @@ def test_a_function_reaches_lambdad_as_its_role_and_nothing_else(make: Maker) ->
     other = make.python_function("def handler(event, context):\n    return event['n'] + 1\n")
     function = make.python_function(
         """
-import boto3, json, socket
+import boto3, json, os, socket, urllib.error, urllib.request
 def handler(event, context):
     answer = boto3.client("lambda").invoke(FunctionName=event["other"], Payload=json.dumps({"n": 41}))
     try:
@@ -163,10 +163,14 @@ def handler(event, context):
         outside = True
     except OSError:
         outside = False
-    return [json.loads(answer["Payload"].read()), outside]
+    try:
+        state = urllib.request.urlopen(os.environ["AWS_ENDPOINT_URL"] + "/_lambdad/metrics").status
+    except urllib.error.HTTPError as error:
+        state = error.code
+    return [json.loads(answer["Payload"].read()), outside, state]
 """,
         Timeout=30,
         MemorySize=1769,
     )
     port = int(make.client.meta.endpoint_url.rpartition(":")[2])
-    assert function.invoke({"other": other.name, "port": port}) == [42, False]
+    assert function.invoke({"other": other.name, "port": port}) == [42, False, 404]

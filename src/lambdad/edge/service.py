@@ -97,14 +97,21 @@ class Edge:
         self._artifacts = artifacts
         self._links = links
         self._hosts = hosts
-        self._reports = {_HEALTH: health, _STATE: state}
-        self._metrics = metrics
+        self._reports: dict[str, tuple[str, Callable[[], bytes]]] = {
+            _HEALTH: ("application/json", lambda: msgspec.json.encode(health())),
+            _STATE: ("application/json", lambda: msgspec.json.encode(state())),
+            _METRICS: (METRICS_TYPE, lambda: metrics().encode()),
+        }
         self._new_id = new_id or RandomIds()
         self._targets: dict[str, invoke.Target] = {}
 
     def seen_by(self, authenticator: Authenticator) -> "Edge":
-        """The same edge for callers that are known otherwise, e.g. by the socket on which they came."""
+        """The same edge for callers that are known otherwise, e.g. by the socket on which they came.
+
+        They are not told how lambdad itself is: /_lambdad/state names the functions of every account.
+        """
         other = copy.copy(self)
+        other._reports = {}
         other._authenticator = authenticator
         return other
 
@@ -203,9 +210,8 @@ class Edge:
         readable = request.method in ("GET", "HEAD")
         report = self._reports.get(request.path)
         if report is not None and readable:
-            return Response(200, [*headers, ("Content-Type", "application/json")], msgspec.json.encode(report()))
-        if request.path == _METRICS and readable:
-            return Response(200, [*headers, ("Content-Type", METRICS_TYPE)], self._metrics().encode())
+            content_type, text = report
+            return Response(200, [*headers, ("Content-Type", content_type)], text())
         if request.path.startswith(downloads.PATH) and readable:
             data = await self._artifacts.read(self._links.verified(request))
             return Response(200, [*headers, ("Content-Type", "application/zip")], data)

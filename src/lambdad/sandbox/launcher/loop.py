@@ -1,13 +1,17 @@
-"""What launchers of both levels share: they obey lambdad's messages one after the other and reap what they forked."""
+"""What launchers of both levels share: they obey lambdad's messages one after the other and reap what they forked.
+
+A fork becomes the supervisor of a stem, which forks again: that one becomes the runtime process. The levels differ in how
+each of them settles, and in how everything of a sandbox is reached.
+"""
 
 import os
 import select
 import signal
 import socket
 from types import ModuleType
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, NoReturn, Optional
 
-from . import messages
+from . import messages, runtime, supervisor
 
 
 class Launcher:
@@ -70,6 +74,52 @@ class Launcher:
                 return
             for identity in [identity for identity, known in self.stems.items() if known == pid]:
                 del self.stems[identity]
+
+    def become_supervisor(self, message: "Dict[str, Any]", fds: "List[int]") -> NoReturn:
+        """The fork's whole life. `fds`: control socket; channel, output, telemetry; files of the control groups to join."""
+        control = socket.socket(fileno=fds[0])
+        try:
+            signal.set_wakeup_fd(-1)
+            self.control.close()
+            listeners = self.settle_supervisor(message)
+            messages.send(control, {"op": "ready"}, [listener.fileno() for listener in listeners])
+            for listener in listeners:
+                listener.close()
+            cgroups = fds[4:]
+
+            def start(streams: "List[int]") -> NoReturn:
+                self._become_runtime(streams, cgroups)
+
+            supervisor.Supervisor(control, start, self.kill_all, self.signal_all).run(fds[1:4])
+        except BaseException as error:  # whatever it was, this process must not go on as a second launcher
+            messages.send(control, {"op": "failed", "error": f"{type(error).__name__}: {error}"})
+        os._exit(1)
+
+    def _become_runtime(self, streams: "List[int]", cgroups: "List[int]") -> NoReturn:
+        for fd in cgroups:
+            os.write(fd, b"0")  # the writer itself; before anything of the function is here
+        runtime.wire(*streams)
+        os.setsid()
+        self.settle_runtime()
+        runtime.limit_resources(self.order["limit_processes"])
+        runtime.forget_signals()
+        runtime.become(self.order["kind"], self.order["execute"], self.order["environment"], self.zygote)
+
+    def settle_supervisor(self, message: "Dict[str, Any]") -> "List[socket.socket]":
+        """Take the place from which nothing of the host is within reach, for good; answers sockets that listen there."""
+        raise NotImplementedError
+
+    def settle_runtime(self) -> None:
+        """The same for what only the runtime process needs."""
+        raise NotImplementedError
+
+    def kill_all(self, runtime_pid: "Optional[int]") -> None:
+        """In the supervisor: SIGKILL to every process of the sandbox but itself."""
+        self.signal_all(runtime_pid, signal.SIGKILL)
+
+    def signal_all(self, runtime_pid: "Optional[int]", number: int) -> None:
+        """The same with any signal."""
+        raise NotImplementedError
 
     def stem(self, message: "Dict[str, Any]", fds: "List[int]") -> None:
         raise NotImplementedError

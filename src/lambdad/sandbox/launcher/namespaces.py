@@ -1,11 +1,10 @@
 """A launcher whose stems have namespaces: their own mounts, processes, IPC, host name, network and users."""
 
 import os
-import signal
 import socket
-from typing import Any, Dict, List, NoReturn
+from typing import Any, Dict, List, Optional
 
-from . import isolation, kernel, loop, messages, runtime, supervisor
+from . import isolation, kernel, loop, messages
 
 _PRIVATE = "/.lambdad"
 _HOST = _PRIVATE + "/host"
@@ -25,43 +24,28 @@ class NamespaceLauncher(loop.Launcher):
         try:
             pid = os.fork()
             if pid == 0:
-                self._become_init(message, fds)
+                self.become_supervisor(message, fds)
             self.stems[message["id"]] = pid
             self.uids[message["id"]] = message["uid"]
         finally:
             kernel.setns(self._pids, kernel.NEWPID)
 
-    def _become_init(self, message: "Dict[str, Any]", fds: "List[int]") -> NoReturn:
-        control = socket.socket(fileno=fds[0])
-        try:
-            signal.set_wakeup_fd(-1)
-            self.control.close()
-            for fd in (self._outer, self._inner, self._pids):
-                os.close(fd)
-            listeners = isolation.isolate(self.order["ports"], message["uid"])
-            isolation.drop_privileges(message["uid"], self.order["user_namespaces"])
-            messages.send(control, {"op": "ready"}, [listener.fileno() for listener in listeners])
-            for listener in listeners:
-                listener.close()
-            cgroups = fds[4:]
+    def settle_supervisor(self, message: "Dict[str, Any]") -> "List[socket.socket]":
+        for fd in (self._outer, self._inner, self._pids):
+            os.close(fd)
+        listeners = isolation.isolate(self.order["ports"], message["uid"])
+        isolation.drop_privileges(message["uid"], self.order["user_namespaces"])
+        return listeners
 
-            def start(streams: "List[int]") -> NoReturn:
-                self._become_runtime(streams, cgroups)
-
-            supervisor.Supervisor(control, start, supervisor.kill_namespace, supervisor.signal_namespace).run(fds[1:4])
-        except BaseException as error:  # whatever it was, this process must not go on as a second launcher
-            messages.send(control, {"op": "failed", "error": f"{type(error).__name__}: {error}"})
-        os._exit(1)
-
-    def _become_runtime(self, streams: "List[int]", cgroups: "List[int]") -> NoReturn:
-        for fd in cgroups:
-            os.write(fd, b"0")  # the writer itself; before anything of the function is here
-        runtime.wire(*streams)
-        os.setsid()
+    def settle_runtime(self) -> None:
         kernel.set_dumpable(True)
-        runtime.limit_resources(self.order["limit_processes"])
-        runtime.forget_signals()
-        runtime.become(self.order["kind"], self.order["execute"], self.order["environment"], self.zygote)
+
+    def signal_all(self, runtime_pid: "Optional[int]", number: int) -> None:
+        """Everything in this PID namespace but its first process, which is the caller; kill(2)."""
+        try:
+            os.kill(-1, number)
+        except ProcessLookupError:
+            return
 
     def specialise(self, message: "Dict[str, Any]") -> None:
         identity = message["id"]

@@ -7,9 +7,9 @@ import os
 import signal
 import socket
 import sys
-from typing import Any, Dict, List, NoReturn, Optional
+from typing import Any, Dict, List, Optional
 
-from . import loop, messages, runtime, supervisor
+from . import loop, messages
 
 if sys.platform == "linux":
     from . import kernel
@@ -19,46 +19,31 @@ class ProcessLauncher(loop.Launcher):
     def stem(self, message: "Dict[str, Any]", fds: "List[int]") -> None:
         pid = os.fork()
         if pid == 0:
-            self._become_supervisor(fds)
+            self.become_supervisor(message, fds)
         self.stems[message["id"]] = pid
 
     def specialise(self, message: "Dict[str, Any]") -> None:
         """Nothing to mount: lambdad tells the runtime the real paths."""
         messages.send(self.control, {"op": "specialised", "id": message["id"]})
 
-    def _become_supervisor(self, fds: "List[int]") -> NoReturn:
-        control = socket.socket(fileno=fds[0])
-        try:
-            signal.set_wakeup_fd(-1)
-            self.control.close()
-            os.setsid()
-            if sys.platform == "linux":
-                kernel.adopt_orphans()
-            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            listener.bind(("127.0.0.1", 0))
-            listener.listen(128)
-            messages.send(control, {"op": "ready"}, [listener.fileno()])
-            listener.close()
-            cgroups = fds[4:]
-
-            def start(streams: "List[int]") -> NoReturn:
-                self._become_runtime(streams, cgroups)
-
-            supervisor.Supervisor(control, start, kill_descendants, signal_descendants).run(fds[1:4])
-        except BaseException as error:  # whatever it was, this process must not go on as a second launcher
-            messages.send(control, {"op": "failed", "error": f"{type(error).__name__}: {error}"})
-        os._exit(1)
-
-    def _become_runtime(self, streams: "List[int]", cgroups: "List[int]") -> NoReturn:
-        for fd in cgroups:
-            os.write(fd, b"0")  # the writer itself; before anything of the function is here
-        runtime.wire(*streams)
+    def settle_supervisor(self, message: "Dict[str, Any]") -> "List[socket.socket]":
         os.setsid()
         if sys.platform == "linux":
+            kernel.adopt_orphans()
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+        return [listener]
+
+    def settle_runtime(self) -> None:
+        if sys.platform == "linux":
             kernel.die_with_parent(signal.SIGKILL)
-        runtime.limit_resources(self.order["limit_processes"])
-        runtime.forget_signals()
-        runtime.become(self.order["kind"], self.order["execute"], self.order["environment"], self.zygote)
+
+    def kill_all(self, runtime_pid: "Optional[int]") -> None:
+        kill_descendants(runtime_pid)
+
+    def signal_all(self, runtime_pid: "Optional[int]", number: int) -> None:
+        signal_descendants(runtime_pid, number)
 
 
 def kill_descendants(runtime_pid: "Optional[int]") -> None:

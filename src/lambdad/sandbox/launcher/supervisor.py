@@ -127,15 +127,3 @@ class Supervisor:
 
 def _noted(_number: int, _frame: object) -> None:
     """Only its arrival counts: it wakes the poll."""
-
-
-def kill_namespace(_runtime: "Optional[int]") -> None:
-    """Everything in this PID namespace but its first process, which is the caller; kill(2)."""
-    signal_namespace(_runtime, signal.SIGKILL)
-
-
-def signal_namespace(_runtime: "Optional[int]", number: int) -> None:
-    try:
-        os.kill(-1, number)
-    except ProcessLookupError:
-        return

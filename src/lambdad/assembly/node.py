@@ -10,6 +10,7 @@ data directory is closed. What fails on the way does not keep the rest from clos
 """
 
 import asyncio
+import logging
 import os
 import secrets
 import sys
@@ -55,6 +56,8 @@ from lambdad.substrate.local import LocalSubstrate
 from lambdad.worker.memory import HostMemory
 from lambdad.worker.service import LocalWorker
 from lambdad.worker_manager.service import STARTS_PER_CORE, LocalWorkerManager
+
+log = logging.getLogger(__name__)
 
 
 class CannotStart(PlatformError):
@@ -268,6 +271,8 @@ class Node:
         kind = NamespaceSandboxes if level == "namespaces" else ProcessSandboxes
         sandboxes = kind(self._host, means, lambda: uuid.uuid4().hex)
         await sandboxes.open()
+        if sandboxes.obstacle is not None:
+            log.warning(sandboxes.obstacle)
         return sandboxes
 
 

@@ -11,18 +11,18 @@ from typing import Any
 
 from lambdad.assembly.node import CannotStart, Ready, serve
 from lambdad.assembly.settings import Settings
+from lambdad.edge.hosts import is_loopback
 
 SWITCH = 0.0005
 """Seconds that a thread at work (storage, packages) may keep the interpreter while the event loop waits for it; CPython's own
 default of ten times as much is what the slowest invokes waited for."""
 GARBAGE = (50_000, 20, 100)
 """Thresholds of the cyclic collector. An invoke makes hardly any cycles, and a full collection stops the loop."""
-LOOPBACK = ("127.", "::1", "localhost")
 
 
 def run(settings: Settings, ready: Callable[[Ready], None], *, home: Path | None, path: str) -> None:
     """Serve until SIGTERM or SIGINT. Raises PlatformError or OSError with one sentence for the user if it can't start."""
-    if not settings.host.startswith(LOOPBACK):
+    if not is_loopback(settings.host):
         raise CannotStart(
             f"lambdad does not verify signatures yet, so it listens on loopback addresses only, not on {settings.host}."
         )

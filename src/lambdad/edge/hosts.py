@@ -8,7 +8,6 @@ because of the headers that browsers add by themselves. There are no CORS header
 import ipaddress
 from collections.abc import Iterable, Mapping
 
-_OURS = ("localhost",)
 # Nobody but AWS can make names under these; clients that are pointed here by DNS or a proxy keep AWS's names.
 _SUFFIXES = (".localhost", ".amazonaws.com", ".api.aws", ".on.aws")
 # Host values that were accepted are remembered, up to this many.
@@ -34,12 +33,15 @@ class Hosts:
         return True
 
     def _is_ours(self, name: str) -> bool:
-        if name in _OURS or name in self._extra or name.endswith(_SUFFIXES):
-            return True
-        try:
-            return ipaddress.ip_address(name).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(name) or name in self._extra or name.endswith(_SUFFIXES)
+
+
+def is_loopback(name: str) -> bool:
+    """`localhost`, or an address of the loopback interface."""
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def host_name(host: str) -> str:

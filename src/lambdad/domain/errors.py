@@ -6,10 +6,9 @@
     │   ├── InvalidParameterValue, InvalidRequestContent, CodeStorageExceeded, PolicyLengthExceeded, ...   400
     │   ├── AccessDenied, MissingAuthenticationToken, IncompleteSignature, UnrecognizedClient              403
     │   ├── ResourceNotFound, UnknownOperation                                                             404
-    │   ├── ResourceConflict, ResourceInUse                                                                409, 400
+    │   ├── ResourceConflict                                                                               409
     │   ├── PreconditionFailed                                                                             412
     │   ├── RequestTooLarge, RequestEntityTooLarge                                                         413
-    │   ├── UnsupportedMediaType                                                                           415
     │   └── TooManyRequests                                                                                429
     ├── PlatformError                  lambdad failed: a 5xx, and a client may retry
     │   └── NotImplementedOperation    a known operation that lambdad does not implement   501
@@ -80,12 +79,6 @@ class PolicyLengthExceeded(CallerError):
     code = "PolicyLengthExceededException"
 
 
-class ResourceInUse(CallerError):
-    """The operation conflicts with the resource's availability."""
-
-    code = "ResourceInUseException"
-
-
 class AccessDenied(CallerError):
     """Access denied."""
 
@@ -154,13 +147,6 @@ class RequestEntityTooLarge(CallerError):
 
     code = "RequestEntityTooLargeException"
     status = 413
-
-
-class UnsupportedMediaType(CallerError):
-    """The content type of the Invoke request body is not JSON."""
-
-    code = "UnsupportedMediaTypeException"
-    status = 415
 
 
 class TooManyRequests(CallerError):

@@ -7,7 +7,6 @@ well under a microsecond for an ordinary request: no objects are built of the pa
 import base64
 import binascii
 import re
-from typing import Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -25,8 +24,6 @@ from lambdad.domain.errors import (
 from lambdad.domain.functions import Version
 from lambdad.frontend.jackson import fault
 from lambdad.wire.validate import violation
-
-InvocationType: TypeAlias = Literal["RequestResponse", "Event", "DryRun"]
 
 _LIMITS = {"RequestResponse": limits.SYNC_PAYLOAD, "DryRun": limits.SYNC_PAYLOAD, "Event": limits.EVENT_PAYLOAD}
 _QUALIFIER = re.compile(r"[a-zA-Z0-9$_-]{1,128}")

@@ -40,7 +40,7 @@ class Channel:
     """lambdad's end of one runtime process's channel. Owns the socket."""
 
     __slots__ = (
-        "_closed", "_decoder", "_loop", "_paused", "_scratch", "_sock", "_supervisor", "_unsent", "_view", "announced",
+        "_closed", "_decoder", "_loop", "_paused", "_scratch", "_sock", "_supervisor", "_unsent", "_view",
     )  # fmt: skip
 
     def __init__(
@@ -55,8 +55,6 @@ class Channel:
         self._unsent: memoryview | None = None
         self._paused = False
         self._closed = False
-        self.announced = False
-        """The runtime has said NEXT and got no event since."""
         loop.add_reader(sock, self._readable)
 
     def start(self, head: Mapping[str, object]) -> None:
@@ -66,7 +64,6 @@ class Channel:
     def deliver(self, handover: Handover, payload: bytes) -> bool:
         if self._closed:
             return False
-        self.announced = False
         head = _encode_handover(handover)
         if len(head) > 0xFFFF:
             raise BadFrame(f"a head of {len(head)} bytes does not fit a frame")
@@ -129,7 +126,6 @@ class Channel:
     def _handle(self, frame: Frame) -> None:
         kind = frame.kind
         if kind == frames.NEXT:
-            self.announced = True
             self._supervisor.receive(_NEXT)
         elif kind == frames.RESPONSE and len(frame.body) < frames.BODY_LIMIT:
             head = frames.head_of(frame)

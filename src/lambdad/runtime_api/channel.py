@@ -27,6 +27,7 @@ from lambdad.runtime_api.events import (
     Violation,
 )
 from lambdad.runtime_api.frames import BadFrame, Frame
+from lambdad.runtime_api.outbox import Outbox
 from lambdad.runtime_api.transport import Handover, Supervisor
 
 _DRAIN_READS: Final = 64
@@ -40,7 +41,7 @@ class Channel:
     """lambdad's end of one runtime process's channel. Owns the socket."""
 
     __slots__ = (
-        "_closed", "_decoder", "_loop", "_paused", "_scratch", "_sock", "_supervisor", "_unsent", "_view",
+        "_closed", "_decoder", "_loop", "_outbox", "_paused", "_scratch", "_sock", "_supervisor", "_view",
     )  # fmt: skip
 
     def __init__(
@@ -52,7 +53,7 @@ class Channel:
         self._scratch = scratch
         self._view = memoryview(scratch)
         self._decoder = frames.Decoder()
-        self._unsent: memoryview | None = None
+        self._outbox = Outbox(loop, sock, sent=_nothing, lost=_nothing)
         self._paused = False
         self._closed = False
         loop.add_reader(sock, self._readable)
@@ -92,9 +93,7 @@ class Channel:
             return
         self._closed = True
         self._loop.remove_reader(self._sock)
-        if self._unsent is not None:
-            self._loop.remove_writer(self._sock)
-            self._unsent = None
+        self._outbox.drop()
         self._sock.close()
 
     def _readable(self) -> bool:
@@ -134,34 +133,13 @@ class Channel:
             self._supervisor.receive(_EVENTS[kind](frame))
 
     def _send(self, data: bytes) -> None:
-        if self._closed:
-            return
-        if self._unsent is not None:
-            # A runtime is sent one frame at a time; only START and the first INVOKE can meet here.
-            self._unsent = memoryview(bytes(self._unsent) + data)
-            return
-        try:
-            sent = self._sock.send(data)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except ConnectionError:
-            return  # its exit is on the way
-        if sent < len(data):
-            self._unsent = memoryview(data)[sent:]
-            self._loop.add_writer(self._sock, self._writable)
+        """A runtime is sent one frame at a time; only START and the first INVOKE can meet in the outbox."""
+        if not self._closed:
+            self._outbox.send(data)
 
-    def _writable(self) -> None:
-        assert self._unsent is not None
-        try:
-            sent = self._sock.send(self._unsent)
-        except (BlockingIOError, InterruptedError):
-            return
-        except ConnectionError:
-            sent = len(self._unsent)
-        self._unsent = self._unsent[sent:]
-        if not self._unsent:
-            self._unsent = None
-            self._loop.remove_writer(self._sock)
+
+def _nothing() -> None:
+    """Nobody waits for a rest to go out, and of a runtime that is gone its exit is on the way."""
 
 
 def _too_large(frame: Frame) -> Event:

@@ -32,6 +32,7 @@ from lambdad.runtime_api.events import (
     TooLarge,
 )
 from lambdad.runtime_api.failures import TRUNCATED
+from lambdad.runtime_api.outbox import Outbox
 from lambdad.runtime_api.request import BadRequest, Finished, Head, Piece, RequestDecoder
 from lambdad.runtime_api.transport import Handover, Supervisor
 
@@ -146,7 +147,7 @@ class _Connection:
         self._decoder = RequestDecoder()
         self._exchange: _Exchange | None = None
         self._parked = False
-        self._unsent: memoryview | None = None
+        self._outbox = Outbox(server.loop, sock, sent=self._sent, lost=self.close)
         self._keep_alive = True
         self._reading = False
         self._closed = False
@@ -156,7 +157,7 @@ class _Connection:
 
     def update(self) -> None:
         """Read only while there is nobody to wait for: the client, to take an answer; the invocation's caller, a stream."""
-        wanted = not (self._closed or self._server.paused or self._unsent is not None)
+        wanted = not (self._closed or self._server.paused or self._outbox.waiting)
         if wanted and not self._reading:
             self._server.loop.add_reader(self._sock, self._readable)
         elif self._reading and not wanted:
@@ -187,7 +188,7 @@ class _Connection:
     def go_on(self) -> None:
         """Handle what has been read, as far as it can be now."""
         try:
-            while not (self._closed or self._parked or self._unsent is not None or self._server.paused):
+            while not (self._closed or self._parked or self._outbox.waiting or self._server.paused):
                 part = self._decoder.take()
                 if part is None:
                     return
@@ -252,52 +253,27 @@ class _Connection:
         self.answer(status, msgspec.json.encode({"errorMessage": message, "errorType": error_type}))
 
     def _after(self) -> None:
-        if not self._keep_alive and self._unsent is None:
+        if not self._keep_alive and not self._outbox.waiting:
             self.close()
 
     def _send(self, data: bytes) -> None:
         if self._closed:
             return
-        if self._unsent is not None:
-            self._unsent = memoryview(bytes(self._unsent) + data)
-            return
-        try:
-            sent = self._sock.send(data)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except ConnectionError:
-            self.close()
-            return
-        if sent < len(data):
-            self._unsent = memoryview(data)[sent:]
-            self._server.loop.add_writer(self._sock, self._writable)
+        self._outbox.send(data)
+        if self._outbox.waiting:
             self.update()
 
-    def _writable(self) -> None:
-        assert self._unsent is not None
-        try:
-            sent = self._sock.send(self._unsent)
-        except (BlockingIOError, InterruptedError):
-            return
-        except ConnectionError:
-            self.close()
-            return
-        self._unsent = self._unsent[sent:]
-        if not self._unsent:
-            self._unsent = None
-            self._server.loop.remove_writer(self._sock)
-            self._after()
-            self.update()
-            self.go_on()
+    def _sent(self) -> None:
+        self._after()
+        self.update()
+        self.go_on()
 
     def close(self) -> None:
         if self._closed:
             return
         self._closed = True
         self.update()
-        if self._unsent is not None:
-            self._unsent = None
-            self._server.loop.remove_writer(self._sock)
+        self._outbox.drop()
         self._sock.close()
         self._server.forget(self)
 

@@ -156,6 +156,7 @@ class Node:
         endpoints.open(edge)
         server = Server(edge)
         host, port = await server.listen(self._settings.host, self._settings.port)
+        self._stack.push_async_callback(edge.close)
         self._stack.push_async_callback(server.close, self._settings.grace)
         self._stack.callback(logs_service.stop)  # live tails would hold the server for the whole grace period
         self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

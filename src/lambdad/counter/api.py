@@ -6,12 +6,18 @@ from typing import Protocol
 from lambdad.domain.functions import Function, Version
 
 
-class Counter(Protocol):
-    def slot(self, function: Function, version: Version | None = None, *, paced: bool = True) -> AbstractContextManager[None]:
-        """One unit of concurrency of the function's account, held until the block is left.
+class Slot(AbstractContextManager[None], Protocol):
+    """Released by `release`, once; as a context manager, when the block is left."""
 
-        `version` (`$LATEST` where none is given) uses its provisioned concurrency first. What is `paced` (a synchronous
-        request, not an event) is limited per second too. Raises TooManyRequests with `Reason`
+    def release(self) -> None: ...
+
+
+class Counter(Protocol):
+    def take(self, function: Function, version: Version, *, paced: bool = True) -> Slot:
+        """One unit of concurrency of the function's account, held until it is released.
+
+        `version` uses its provisioned concurrency first. What is `paced` (a synchronous request, not an event) is limited per
+        second too. Raises TooManyRequests with `Reason`
         ConcurrentInvocationLimitExceeded, FunctionInvocationRateLimitExceeded,
         ReservedFunctionConcurrentInvocationLimitExceeded or ReservedFunctionInvocationRateLimitExceeded, and `retry_after`.
         """

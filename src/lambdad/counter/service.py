@@ -5,7 +5,6 @@ from collections.abc import Callable
 from types import TracebackType
 
 from lambdad.counter.policy import Concurrency, Share, Use
-from lambdad.domain.arns import LATEST
 from lambdad.domain.errors import TooManyRequests
 from lambdad.domain.functions import Function, Version
 from lambdad.domain.limits import CONCURRENCY, REQUESTS_PER_CONCURRENCY
@@ -40,10 +39,14 @@ class LocalCounter:
         for function in records.all_functions():
             self._changed(None, function)
 
-    def slot(self, function: Function, version: Version | None = None, *, paced: bool = True) -> "Slot":
-        """See `Counter.slot`. The unit is taken on entering the block and given back on leaving it."""
+    def take(self, function: Function, version: Version, *, paced: bool = True) -> "Slot":
+        """See `Counter.take`."""
         region = self._regions.get((function.account, function.region)) or self.region(function.account, function.region)
-        return Slot(self, region, function, LATEST if version is None else version.version, self._now if paced else None)
+        use = region.uses.get(function.name) or region.use(function.name)
+        granted = region.admit(use, version.version, self._now() if paced else None)
+        if isinstance(granted, str):
+            raise self._refuse(function, granted)
+        return Slot(region, use, granted)
 
     def in_flight(self, account: str, region: str) -> int:
         return self.region(account, region).in_flight
@@ -74,7 +77,7 @@ class LocalCounter:
             concurrency = self._regions[account, region] = Concurrency(self._limit, self._per_unit)
         return concurrency
 
-    def refuse(self, function: Function, reason: str) -> TooManyRequests:
+    def _refuse(self, function: Function, reason: str) -> TooManyRequests:
         self._throttled(function.account, function.region, function.name)
         return TooManyRequests(Reason=reason, retry_after=RETRY_AFTER)
 
@@ -91,35 +94,20 @@ def _promises(function: Function) -> tuple[int | None, dict[str, int]]:
 
 
 class Slot:
-    """A context manager written by hand, because it is entered on every invoke."""
+    """Implements `lambdad.counter.api.Slot`."""
 
-    __slots__ = ("_clock", "_concurrency", "_counter", "_function", "_share", "_use", "_version")
-    _share: Share
-    _use: Use
+    __slots__ = ("_concurrency", "_share", "_use")
 
-    def __init__(
-        self,
-        counter: LocalCounter,
-        concurrency: Concurrency,
-        function: Function,
-        version: str,
-        clock: Callable[[], float] | None,
-    ) -> None:
-        self._counter = counter
+    def __init__(self, concurrency: Concurrency, use: Use, share: Share) -> None:
         self._concurrency = concurrency
-        self._function = function
-        self._version = version
-        self._clock = clock
+        self._use = use
+        self._share = share
+
+    def release(self) -> None:
+        self._concurrency.release(self._use, self._share)
 
     def __enter__(self) -> None:
-        concurrency = self._concurrency
-        name, clock = self._function.name, self._clock
-        use = concurrency.uses.get(name) or concurrency.use(name)
-        granted = concurrency.admit(use, self._version, None if clock is None else clock())
-        if isinstance(granted, str):
-            raise self._counter.refuse(self._function, granted)
-        self._use = use
-        self._share = granted
+        pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._concurrency.release(self._use, self._share)
+        self.release()

@@ -33,10 +33,15 @@ class Connection(asyncio.Protocol):
     """Made by the server for each client."""
 
     __slots__ = (
-        "_application", "_body_limit", "_busy", "_can_write", "_chunks", "_discarded", "_ending", "_expects", "_head_size",
-        "_header_error", "_headers", "_in_message", "_lingering", "_loop", "_parser", "_queue", "_reading", "_refusal",
-        "_request", "_server", "_size", "_streaming", "_task", "_transport", "_url", "deadline",
+        "_application", "_body_limit", "_busy", "_can_write", "_chunks", "_current", "_discarded", "_ending", "_expects",
+        "_head_size", "_header_error", "_headers", "_in_message", "_keep", "_lingering", "_loop", "_modern", "_parser",
+        "_queue", "_reading", "_refusal", "_request", "_server", "_size", "_starting", "_streaming", "_transport", "_url",
+        "deadline", "writer",
     )  # fmt: skip
+    _current: Request
+    """In progress, with whether its connection may be kept, and whether it speaks HTTP/1.1."""
+    _keep: bool
+    _modern: bool
 
     def __init__(self, server: "Server", loop: asyncio.AbstractEventLoop) -> None:
         self._server = server
@@ -52,10 +57,11 @@ class Connection(asyncio.Protocol):
         self._discarded = 0
         self._refusal: Response | None = None
         self._can_write: asyncio.Future[None] | None = None
-        self._task: asyncio.Task[None] | None = None
-        """Of the request in progress."""
+        self._starting = False
+        self.writer: asyncio.Task[None] | None = None
+        """Of the answer in progress, where that is a stream."""
         self._streaming: asyncio.Task[Any] | None = None
-        """The task that waits for the next piece of a streamed answer."""
+        """The same, once it has begun."""
         self.deadline = inf
         """In the loop's time; the server looks at it about once per second."""
         self._reset()
@@ -232,38 +238,34 @@ class Connection(asyncio.Protocol):
 
     def _start(self, request: Request, keep: bool, modern: bool) -> None:
         self._busy = True
+        self._current, self._keep, self._modern = request, keep, modern
         self.deadline = inf
-        task = self._task = self._loop.create_task(self._run(request, keep, modern))
-        self._server.tasks.add(task)
-
-    async def _run(self, request: Request, keep: bool, modern: bool) -> None:
+        self._server.busy += 1
         try:
-            try:
-                response = await self._application.handle(request)
-            except Exception:  # The last place to catch what nobody expected; the connection must go on.
-                log.exception("unexpected failure in %s %s", request.method, request.path)
-                response = _plain(500, "Internal server error")
-            keep = keep and not self._server.closing and not (self._ending and not self._queue)
-            if isinstance(response.body, bytes):
-                self._write(response, response.body, keep, request.method)
-            else:
-                keep = await self._stream(response, response.body, keep and modern, modern, request.method)
-        finally:
-            if self._task is not None:
-                self._server.tasks.discard(self._task)
-                self._task = None
+            self._application.handle(request, self._respond)
+        except Exception:  # The last place to catch what nobody expected; the connection must go on.
+            log.exception("unexpected failure in %s %s", request.method, request.path)
+            if self._busy and self._current is request:
+                self._respond(_plain(500, "Internal server error"))
+
+    def _respond(self, response: Response) -> None:
+        keep = self._keep and not self._server.closing and not (self._ending and not self._queue)
+        body = response.body
+        if isinstance(body, bytes):
+            self._write(response, body, keep, self._current.method)
             self._finished(keep)
+        else:
+            self.writer = self._loop.create_task(self._stream(response, body, keep and self._modern))
 
     def _finished(self, keep: bool) -> None:
         self._busy = False
+        self._server.finished()
         transport = self._transport
         if transport is None:
             return
         if self._queue and keep:
-            self._start(*self._queue.popleft())
-            if not self._reading and len(self._queue) < _PIPELINE // 2:
-                self._reading = True
-                transport.resume_reading()
+            if not self._starting:
+                self._start_waiting(transport)
         elif self._refusal is not None:
             self._send_refusal(self._refusal)
         elif not keep:
@@ -272,6 +274,16 @@ class Connection(asyncio.Protocol):
             if self._expects and self._in_message:
                 transport.write(_CONTINUE)
             self._set_deadline()
+
+    def _start_waiting(self, transport: asyncio.Transport) -> None:
+        """A loop, since each of them may be answered at once."""
+        self._starting = True
+        while self._queue and not self._busy and self._transport is not None:
+            self._start(*self._queue.popleft())
+        self._starting = False
+        if not self._reading and len(self._queue) < _PIPELINE // 2:
+            self._reading = True
+            transport.resume_reading()
 
     def _write(self, response: Response, body: bytes, keep: bool, method: str) -> None:
         transport = self._transport
@@ -306,28 +318,27 @@ class Connection(asyncio.Protocol):
             text += "Transfer-Encoding: chunked\r\n"
         return f"{text}Connection: {'keep-alive' if keep else 'close'}\r\n\r\n".encode("latin-1", "replace")
 
-    async def _stream(self, response: Response, body: AsyncIterator[bytes], keep: bool, modern: bool, method: str) -> bool:
-        """Answers whether the connection may be kept. When the client has gone, the body is closed at once: a live tail ends
-        with its reader, while an Invoke's body is only the reading end of a function that goes on."""
-        self._streaming = task = asyncio.current_task()
+    async def _stream(self, response: Response, body: AsyncIterator[bytes], keep: bool) -> None:
+        """When the client has gone, the body is closed at once: a live tail ends with its reader, while an Invoke's body is
+        only the reading end of a function that goes on."""
+        method = self._current.method
+        self._streaming = asyncio.current_task()
         try:
-            await self._pump(response, body, keep, modern, method)
+            await self._pump(response, body, keep, self._modern, method)
+            if self._modern and self._transport is not None and method != "HEAD":
+                self._transport.write(b"0\r\n\r\n")
         except asyncio.CancelledError:
-            if self._transport is not None or task is None or task.uncancel():
-                raise  # The server closes.
-            return False
+            keep = False  # The client has gone.
         except Exception:  # Part of the answer is out: all that is left is to cut it short, which a client notices.
             log.exception("a streamed answer broke off")
             self.abort()
-            return False
+            keep = False
         finally:
-            self._streaming = None
+            self._streaming = self.writer = None
             close = getattr(body, "aclose", None)
             if close is not None:
                 await close()
-        if modern and self._transport is not None and method != "HEAD":
-            self._transport.write(b"0\r\n\r\n")
-        return keep
+            self._finished(keep)
 
     async def _pump(self, response: Response, body: AsyncIterator[bytes], keep: bool, modern: bool, method: str) -> None:
         if self._transport is None:

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 
 import base64
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Literal
 from urllib.parse import unquote
 
@@ -87,29 +87,33 @@ def too_large(kind: Kind, request: Request, size: int) -> RequestTooLarge:
 
 
 class InvokeRoute:
-    """Calls the frontend for the three operations."""
+    """Calls the frontend for the three operations. `refused` makes the answer of an error, given the request's id."""
 
-    def __init__(self, frontend: Frontend) -> None:
+    def __init__(self, frontend: Frontend, refused: Callable[[LambdadError, str], Response]) -> None:
         self._frontend = frontend
+        self._refused = refused
 
-    async def handle(self, where: Target, request: Request, caller: Caller) -> Response:
-        """Raises LambdadError."""
-        match where.kind:
-            case "Invoke":
-                invoke = parse(where, request, caller, INVOCATION_TYPES)
-                return answered(await self._frontend.invoke(invoke), caller.request_id)
-            case "InvokeWithResponseStream":
-                invoke = parse(where, request, caller, STREAM_TYPES)
-                answer = await self._frontend.invoke_stream(invoke)
-                if isinstance(answer, Answer):
-                    return answered(answer, caller.request_id)
-                return streamed(answer, caller.request_id)
-            case "InvokeAsync":
-                name = _function_name(where)
-                refuse(list(_name_faults(name)))
-                await self._frontend.invoke(Invoke(caller, name, None, request.body, "Event"))
-                headers = [("Content-Type", "application/json"), ("x-amzn-RequestId", caller.request_id)]
-                return Response(202, headers, b'{"Status":202}')
+    def begin(self, where: Target, request: Request, caller: Caller, respond: Callable[[Response], None]) -> None:
+        """Invoke or InvokeAsync; `respond` is called once unless this raises LambdadError."""
+        request_id = caller.request_id
+        if where.kind == "Invoke":
+            wanted, made = parse(where, request, caller, INVOCATION_TYPES), answered
+        else:
+            name = _function_name(where)
+            refuse(list(_name_faults(name)))
+            wanted, made = Invoke(caller, name, None, request.body, "Event"), _accepted
+
+        def done(answer: Answer | LambdadError) -> None:
+            respond(made(answer, request_id) if isinstance(answer, Answer) else self._refused(answer, request_id))
+
+        self._frontend.invoke(wanted, done)
+
+    async def stream(self, where: Target, request: Request, caller: Caller) -> Response:
+        """InvokeWithResponseStream. Raises LambdadError."""
+        answer = await self._frontend.invoke_stream(parse(where, request, caller, STREAM_TYPES))
+        if isinstance(answer, Answer):
+            return answered(answer, caller.request_id)
+        return streamed(answer, caller.request_id)
 
 
 def parse(where: Target, request: Request, caller: Caller, types: tuple[str, ...]) -> Invoke:
@@ -198,6 +202,11 @@ def answered(answer: Answer, request_id: str) -> Response:
     if answer.trace_id:
         headers.append(("X-Amzn-Trace-Id", answer.trace_id))
     return Response(answer.status, headers, answer.payload)
+
+
+def _accepted(answer: Answer, request_id: str) -> Response:
+    """Of InvokeAsync."""
+    return Response(202, [("Content-Type", "application/json"), ("x-amzn-RequestId", request_id)], b'{"Status":202}')
 
 
 def streamed(answer: StreamedAnswer, request_id: str) -> Response:

@@ -2,7 +2,7 @@
 
 httptools (llhttp, in its strict mode) does the parsing and refuses what request smuggling is made of: a Content-Length beside a
 Transfer-Encoding, two Content-Lengths, broken chunks. Requests of one connection are answered in their order, one at a time;
-what a client pipelines beyond that waits, and then reading pauses. One task per request; one timer for all connections.
+what a client pipelines beyond that waits, and then reading pauses. One timer for all connections.
 RFC 9112: https://www.rfc-editor.org/rfc/rfc9112
 """
 
@@ -35,8 +35,8 @@ class Application(Protocol):
         """The refusal of a body that is, or would be, `size` bytes or more."""
         ...
 
-    async def handle(self, request: Request) -> Response:
-        """Never raises for what a client sends."""
+    def handle(self, request: Request, respond: Callable[[Response], None]) -> None:
+        """`respond` is called once, in the event loop, perhaps before this returns. Never raises for what a client sends."""
         ...
 
 
@@ -73,7 +73,8 @@ class Server:
         self.timeouts = timeouts or Timeouts()
         self.header_limit = header_limit
         self.connections: set[Connection] = set()
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.busy = 0
+        """Requests in progress."""
         self.header_names: dict[bytes, str] = {}
         self.closing = False
         self._now = now
@@ -82,9 +83,11 @@ class Server:
         self._listeners: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._finished: asyncio.Future[None] | None = None
+        """While `close` waits for the last request."""
 
     def __repr__(self) -> str:
-        return f"<Server {len(self.connections)} connections, {len(self.tasks)} requests{', closing' if self.closing else ''}>"
+        return f"<Server {len(self.connections)} connections, {self.busy} requests{', closing' if self.closing else ''}>"
 
     async def listen(self, host: str, port: int) -> tuple[str, int]:
         """Start to accept; port 0 takes any free one. Answers the address. Raises OSError if it is taken."""
@@ -107,25 +110,31 @@ class Server:
         return (address[0], address[1]) if isinstance(address, tuple) else (str(address), 0)
 
     async def close(self, grace: float = 10.0) -> None:
-        """Accept no more, let running requests end within `grace` seconds, then cut the rest off."""
+        """Accept no more, let running requests end within `grace` seconds, then cut the rest of the connections off."""
         self.closing = True
         for listener in self._listeners:
             listener.close()
         for connection in list(self.connections):
             connection.wind_down()
-        if self.tasks:
-            await asyncio.wait(self.tasks, timeout=grace)
+        if self.busy:
+            self._finished = asyncio.get_running_loop().create_future()
+            await asyncio.wait([self._finished], timeout=grace)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        writers = [connection.writer for connection in self.connections if connection.writer is not None]
         for connection in list(self.connections):
             connection.abort()
-        if self.tasks:
-            for task in list(self.tasks):
-                task.cancel()
-            await asyncio.wait(self.tasks)
         self._listeners.clear()
         await asyncio.sleep(0)  # The transports that were cut off report their end in the next turn of the loop.
+        if writers:
+            await asyncio.wait(writers)
+
+    def finished(self) -> None:
+        """One request fewer is in progress."""
+        self.busy -= 1
+        if not self.busy and self._finished is not None and not self._finished.done():
+            self._finished.set_result(None)
 
     def header_name(self, name: bytes) -> str:
         """In lower case, and remembered: clients send the same dozen with every request."""

@@ -1,5 +1,6 @@
 """The edge as assembly builds it: the application behind the server."""
 
+import asyncio
 import copy
 import logging
 import os
@@ -92,7 +93,7 @@ class Edge:
         self._models = models or Models()
         self._lambda = self._models.load("lambda")
         self._routes = Routes(services, self._models)
-        self._invoke = InvokeRoute(frontend)
+        self._invoke = InvokeRoute(frontend, lambda error, request_id: refusal(error, self._lambda, request_id))
         self._authenticator = authenticator
         self._artifacts = artifacts
         self._links = links
@@ -104,6 +105,8 @@ class Edge:
         }
         self._new_id = new_id or RandomIds()
         self._targets: dict[str, invoke.Target] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        """Every operation but Invoke."""
 
     def seen_by(self, authenticator: Authenticator) -> "Edge":
         """The same edge for callers that are known otherwise, e.g. by the socket on which they came.
@@ -150,24 +153,53 @@ class Edge:
             return self._lambda
         return self._routes.model_for(request, _signed_as(request))
 
-    async def handle(self, request: Request) -> Response:
+    def handle(self, request: Request, respond: Callable[[Response], None]) -> None:
         request_id = self._new_id()
         try:
             refused = self._refused_client(request, request_id)
             if refused is not None:
-                return refused
+                respond(refused)
+                return
             where = self._target(request)
+            if where is not None and where.kind != "InvokeWithResponseStream":
+                caller = self._authenticator.authenticate(request, credential(request), request_id)
+                self._invoke.begin(where, request, caller, respond)
+                return
+        except Exception as error:
+            respond(self._failure(error, request, request_id))
+            return
+        task = asyncio.get_running_loop().create_task(self._answer(where, request, request_id, respond))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Cancel what runs; invocations go on."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _answer(
+        self, where: invoke.Target | None, request: Request, request_id: str, respond: Callable[[Response], None]
+    ) -> None:
+        try:
             if where is not None:
                 caller = self._authenticator.authenticate(request, credential(request), request_id)
-                return await self._invoke.handle(where, request, caller)
-            if request.path.startswith(_OWN):
-                return await self._own(request, request_id)
-            return await self._operation(request, request_id)
-        except LambdadError as error:
-            return refusal(error, self._meant(request), request_id)
-        except Exception:  # The one place where the unexpected becomes an answer; the log has the details, the client has not.
-            log.exception("request %s failed: %s %s", request_id, request.method, request.path)
-            return refusal(PlatformError(), self._meant(request), request_id)
+                response = await self._invoke.stream(where, request, caller)
+            elif request.path.startswith(_OWN):
+                response = await self._own(request, request_id)
+            else:
+                response = await self._operation(request, request_id)
+        except Exception as error:
+            response = self._failure(error, request, request_id)
+        respond(response)
+
+    def _failure(self, error: Exception, request: Request, request_id: str) -> Response:
+        if not isinstance(error, LambdadError):
+            # The one place where the unexpected becomes an answer; the log has the details, the client has not.
+            log.error("request %s failed: %s %s", request_id, request.method, request.path, exc_info=error)
+            error = PlatformError()
+        return refusal(error, self._meant(request), request_id)
 
     # --- the ways a request can go ----------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The invoke path, as one readable coroutine: resolve, count, lease, run, answer.
+"""The invoke path, as one readable flow: resolve, count, lease, run, answer.
 
 Owns: `service.invoke` and its streaming twin, the checks of payload, qualifier, state and client context (`checks`, pure), and
 Event mode's hand-over (run from memory until the durable queue takes it).

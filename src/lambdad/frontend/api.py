@@ -1,12 +1,13 @@
 """The door of the frontend."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from msgspec import Struct
 
 from lambdad.domain.caller import Caller
+from lambdad.domain.errors import LambdadError
 from lambdad.worker.api import Completion
 
 
@@ -53,8 +54,9 @@ class StreamedAnswer:
 
 
 class Frontend(Protocol):
-    async def invoke(self, request: Invoke) -> Answer:
-        """Raises CallerError (not found, too large, throttled, conflict) or PlatformError; never for what user code does."""
+    def invoke(self, request: Invoke, done: Callable[[Answer | LambdadError], None]) -> None:
+        """`done` is called once, in the event loop, perhaps before this returns: with the answer, a CallerError (not found, too
+        large, throttled, conflict) or a PlatformError; never with an error for what user code does. It does not raise."""
         ...
 
     async def invoke_stream(self, request: Invoke) -> StreamedAnswer | Answer:

@@ -8,16 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lambdad.counter.api import Counter
-from lambdad.domain.errors import PlatformError
+from lambdad.domain.errors import LambdadError, PlatformError
 from lambdad.domain.functions import Function, Version
 from lambdad.frontend import checks
 from lambdad.frontend.api import Answer, Invoke, StreamedAnswer
 from lambdad.frontend.checks import Target
 from lambdad.frontend.events import Events
 from lambdad.frontend.retries import Delays
+from lambdad.frontend.run import OTHERS, Done, Run
 from lambdad.frontend.streams import Chunks, Pipe
 from lambdad.frontend.traces import BITS, new_trace_id
 from lambdad.records.api import Records
+from lambdad.records.resolve import resolve
 from lambdad.sandbox.api import SandboxFailure
 from lambdad.worker.api import Completion, Invocation, Outcome, Stream
 from lambdad.worker_manager.api import WorkerManager
@@ -27,9 +29,6 @@ GRACE = 30.0
 
 _TARGETS = 4096
 """Spellings of function names whose meaning is remembered; some 300 bytes each."""
-
-_OTHERS = 3
-"""How many other environments get an event that never reached a runtime: when a launcher dies, many are lost at once."""
 
 _log = logging.getLogger("lambdad.frontend")
 
@@ -74,20 +73,24 @@ class LocalFrontend:
         self._streams: set[asyncio.Task[None]] = set()
         self._events = Events(self._attempt_event, self._function, delays=delays)
 
-    async def invoke(self, request: Invoke) -> Answer:
+    def invoke(self, request: Invoke, done: Callable[[Answer | LambdadError], None]) -> None:
         """See `Frontend.invoke`."""
-        admitted = self._admit(request, streaming=False)
-        invocation = admitted.invocation
-        match request.invocation_type:
-            case "RequestResponse":
-                outcome = await self._run(admitted.function, admitted.version, invocation, paced=True)
-                tail = outcome.log_tail if invocation.want_log else None
-                return Answer(200, outcome.payload, admitted.version.version, outcome.error, tail, invocation.trace_id)
-            case "Event":
-                self._events.accept(admitted.target, invocation)
-                return Answer(202, b"", None, None, None, invocation.trace_id)
-            case _:
-                return Answer(204, b"", None, None, None, invocation.trace_id)
+        try:
+            admitted = self._admit(request, streaming=False)
+            invocation = admitted.invocation
+            match request.invocation_type:
+                case "RequestResponse":
+                    self._run(admitted.function, admitted.version, invocation, _answering(admitted, done), paced=True)
+                    return
+                case "Event":
+                    self._events.accept(admitted.target, invocation)
+                    status = 202
+                case _:
+                    status = 204
+        except LambdadError as error:
+            done(error)
+        else:
+            done(Answer(status, b"", None, None, None, invocation.trace_id))
 
     async def invoke_stream(self, request: Invoke) -> StreamedAnswer | Answer:
         """See `Frontend.invoke_stream`. Lease and slot are held until the function is done, even if the reader goes away."""
@@ -129,8 +132,8 @@ class LocalFrontend:
         target = self._target(request)
         payload = checks.payload(request.payload, kind)
         context = checks.client_context(request.client_context)
-        version = self._records.resolve(target.name, self._draw())
         function = self._function(target)
+        version = resolve(function, target.name, self._draw())
         assert function is not None, "a version that resolves has a function"
         checks.tenant(version, request.tenant_id)
         checks.invocable(version)
@@ -162,29 +165,32 @@ class LocalFrontend:
         name = target.name
         return self._records.function(name.account, name.region, name.name)
 
-    async def _run(self, function: Function, version: Version, invocation: Invocation, *, paced: bool) -> Outcome:
-        """Count, lease, run. An event that never reached the runtime is given to another environment."""
-        with self._counter.slot(function, version, paced=paced):
-            for _ in range(_OTHERS):
-                try:
-                    async with self._workers.lease(version) as environment:
-                        return await environment.invoke(invocation)
-                except SandboxFailure as failure:
-                    _log.warning("request %s is tried on another environment: %s", invocation.request_id, failure)
-            async with self._workers.lease(version) as environment:
-                return await environment.invoke(invocation)
+    def _run(self, function: Function, version: Version, invocation: Invocation, done: Done, *, paced: bool) -> None:
+        """Count, lease, run; `done` is called once. Raises TooManyRequests."""
+        slot = self._counter.take(function, version, paced=paced)
+        Run(self._workers, slot, version, invocation, done).begin()
 
     async def _attempt_event(self, target: Target, invocation: Invocation) -> Outcome:
         """One attempt at an event, on the function as it is now."""
-        version = self._records.resolve(target.name, self._draw())
         function = self._function(target)
+        version = resolve(function, target.name, self._draw())
         assert function is not None, "a version that resolves has a function"
         checks.invocable(version)
-        return await self._run(function, version, invocation, paced=False)
+        ended: asyncio.Future[Outcome | LambdadError] = self._loop.create_future()
+
+        def done(result: Outcome | LambdadError) -> None:
+            if not ended.cancelled():
+                ended.set_result(result)
+
+        self._run(function, version, invocation, done, paced=False)
+        result = await ended
+        if isinstance(result, LambdadError):
+            raise result
+        return result
 
     async def _run_stream(self, admitted: _Admitted, head: "asyncio.Future[Stream | Outcome]", pipe: Pipe) -> None:
-        with self._counter.slot(admitted.function, admitted.version):
-            for _ in range(_OTHERS):
+        with self._counter.take(admitted.function, admitted.version):
+            for _ in range(OTHERS):
                 try:
                     return await self._stream_once(admitted, head, pipe)
                 except SandboxFailure as failure:
@@ -194,7 +200,7 @@ class LocalFrontend:
             await self._stream_once(admitted, head, pipe)
 
     async def _stream_once(self, admitted: _Admitted, head: "asyncio.Future[Stream | Outcome]", pipe: Pipe) -> None:
-        async with self._workers.lease(admitted.version) as environment:
+        with self._workers.take(admitted.version) or await self._workers.wait(admitted.version) as environment:
             answer = await environment.invoke_stream(admitted.invocation)
             if head.done():
                 # The request was cancelled: the function goes on, nobody listens.
@@ -214,3 +220,17 @@ class LocalFrontend:
             head.set_exception(error)
         else:
             pipe.end(error)
+
+
+def _answering(admitted: _Admitted, done: Callable[[Answer | LambdadError], None]) -> Done:
+    """The outcome as an answer."""
+
+    def ended(result: Outcome | LambdadError) -> None:
+        if isinstance(result, Outcome):
+            invocation = admitted.invocation
+            tail = result.log_tail if invocation.want_log else None
+            done(Answer(200, result.payload, admitted.version.version, result.error, tail, invocation.trace_id))
+        else:
+            done(result)
+
+    return ended

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from lambdad.domain.arns import FunctionName
-from lambdad.domain.functions import CodeSigningConfig, DeletedFunction, Function, LayerName, LayerVersion, Version
+from lambdad.domain.functions import CodeSigningConfig, DeletedFunction, Function, LayerName, LayerVersion
 
 FunctionListener = Callable[[Function | None, Function | None], None]
 """Called with (before, after): None before = created, None after = deleted."""
@@ -43,14 +42,6 @@ class Records(Protocol):
 
     def code_size(self, account: str, region: str) -> int:
         """`TotalCodeSize`: bytes of the packages of all functions, versions and layer versions, each counted for itself."""
-        ...
-
-    def resolve(self, name: FunctionName, draw: float) -> Version:
-        """The version that serves an invoke of `name` now; `draw` in [0, 1) decides between an alias's two versions.
-
-        While `$LATEST` is being updated this is the code and configuration from before. Raises ResourceNotFound
-        (`Function not found: arn`, `Cannot find alias arn: arn`).
-        """
         ...
 
     def listen(self, listener: FunctionListener) -> Callable[[], None]:

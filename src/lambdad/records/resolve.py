@@ -8,7 +8,8 @@ from lambdad.domain.functions import Alias, Function, Version
 def resolve(function: Function | None, name: FunctionName, draw: float) -> Version:
     """The version of `function` that `name` means now; `draw` in [0, 1) decides between an alias's two versions.
 
-    The weight of an alias is the share of its *other* version
+    While `$LATEST` is being updated its version is the code and configuration from before. The weight of an alias is the
+    share of its *other* version
     (https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html).
     Raises ResourceNotFound: `Function not found: arn` or `Cannot find alias arn: arn`.
     """

@@ -6,11 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from lambdad.domain.arns import FunctionName
-from lambdad.domain.functions import CodeSigningConfig, DeletedFunction, Function, LayerName, LayerVersion, Version
+from lambdad.domain.functions import CodeSigningConfig, DeletedFunction, Function, LayerName, LayerVersion
 from lambdad.records.api import FunctionListener
 from lambdad.records.encoding import PREFIXES, Record, decode
-from lambdad.records.resolve import resolve
 from lambdad.substrate.api import Entry, KeyValue
 
 T = TypeVar("T")
@@ -115,9 +113,6 @@ class Snapshot:
 
     def code_size(self, account: str, region: str) -> int:
         return self._code_sizes[account, region]
-
-    def resolve(self, name: FunctionName, draw: float) -> Version:
-        return resolve(self._by_name.get((name.account, name.region, name.name)), name, draw)
 
     def listen(self, listener: FunctionListener) -> Callable[[], None]:
         token = object()

@@ -18,7 +18,6 @@ from lambdad.runtime_api.events import (
     Error,
     Event,
     InitError,
-    Next,
     Refused,
     Response,
     StreamEnd,
@@ -33,7 +32,6 @@ from lambdad.runtime_api.transport import Handover, Supervisor
 _DRAIN_READS: Final = 64
 """Reads of a dead runtime's channel at most: a child that it left behind may go on writing for ever."""
 
-_NEXT: Final = Next()
 _encode_handover = msgspec.json.Encoder().encode
 
 
@@ -125,7 +123,7 @@ class Channel:
     def _handle(self, frame: Frame) -> None:
         kind = frame.kind
         if kind == frames.NEXT:
-            self._supervisor.receive(_NEXT)
+            self._supervisor.waits(self)
         elif kind == frames.RESPONSE and len(frame.body) < frames.BODY_LIMIT:
             head = frames.head_of(frame)
             self._supervisor.receive(Response(head.id, frame.body, head.content_type))

@@ -23,7 +23,6 @@ from lambdad.runtime_api.events import (
     Chunk,
     Error,
     InitError,
-    Next,
     Refused,
     Response,
     RuntimeEvent,
@@ -331,7 +330,7 @@ def _only(method: str, head: Head, connection: _Connection, answer: Callable[[],
 def _next(connection: _Connection, supervisor: Supervisor) -> None:
     connection.park()
     try:
-        supervisor.receive(Next())
+        supervisor.waits(connection._server)
     except Refused as error:
         connection.unpark()
         connection.refuse(error.status, error.error_type, error.message)

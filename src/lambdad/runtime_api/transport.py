@@ -27,7 +27,12 @@ class Supervisor(Protocol):
     """Who a transport reports to: the environment."""
 
     def receive(self, event: Event) -> None:
-        """Raises Refused for what the runtime may not say now."""
+        """Of anything but Next. Raises Refused for what the runtime may not say now."""
+        ...
+
+    def waits(self, transport: "Transport") -> None:
+        """The runtime has said Next on this transport: where the event will go, unless another one waits already, so that
+        user code which asks over HTTP does not take the events of the runtime on the channel. Raises Refused."""
         ...
 
     def refusal(self, event: RuntimeEvent) -> Refused | None:

@@ -32,6 +32,7 @@ class ScriptedEnvironment:
         self._lost = False
         self._gone: Callable[[], None] | None = None
         self._busy = False
+        self._running: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"<ScriptedEnvironment {self.id} of {self.version.name}:{self.version.version}, served {len(self.served)}>"
@@ -63,7 +64,19 @@ class ScriptedEnvironment:
             raise SandboxFailure("the sandbox was lost during INIT")
         return self._worker.init_succeeds
 
-    async def invoke(self, invocation: Invocation) -> Outcome:
+    def invoke(self, invocation: Invocation, done: Callable[[Outcome | SandboxFailure], None]) -> None:
+        self._running = asyncio.get_running_loop().create_task(self._invoke(invocation, done))
+
+    async def _invoke(self, invocation: Invocation, done: Callable[[Outcome | SandboxFailure], None]) -> None:
+        try:
+            result: Outcome | SandboxFailure = await self._run(invocation)
+        except SandboxFailure as failure:
+            result = failure
+        except asyncio.CancelledError:  # it was ended meanwhile
+            result = Outcome(b'{"errorType":"Sandbox.Failure"}', "Unhandled", error_type="Sandbox.Failure")
+        done(result)
+
+    async def _run(self, invocation: Invocation) -> Outcome:
         self._begin(invocation)
         try:
             return await self._worker.handler(invocation)
@@ -73,7 +86,7 @@ class ScriptedEnvironment:
     async def invoke_stream(self, invocation: Invocation) -> Stream | Outcome:
         """Streams what `ScriptedWorker.stream` yields, if there is such a script."""
         if self._worker.stream is None:
-            return await self.invoke(invocation)
+            return await self._run(invocation)
         self._begin(invocation)
         completion = Completion()
         return Stream("application/octet-stream", self._chunks(self._worker.stream(invocation), completion), completion)
@@ -82,6 +95,8 @@ class ScriptedEnvironment:
         if self.ended is None:
             self.ended = reason
             self._worker.forget(self)
+            if self._running is not None:
+                self._running.cancel()
             self._tell_gone()
 
     def _begin(self, invocation: Invocation) -> None:

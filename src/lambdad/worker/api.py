@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from lambdad.domain.functions import Version
+from lambdad.sandbox.api import SandboxFailure
 
 Initialization = Literal["on-demand", "provisioned-concurrency", "snap-start"]
 EndReason = Literal["SPINDOWN", "TIMEOUT", "FAILURE"]
@@ -71,15 +72,17 @@ class Environment(Protocol):
         again (a suppressed init). Either way it can be invoked; raises SandboxFailure if it is gone."""
         ...
 
-    async def invoke(self, invocation: Invocation) -> Outcome:
-        """Run one invocation to its end: an answer, an error, a timeout, an exit. Never raises for what user code does.
+    def invoke(self, invocation: Invocation, done: Callable[[Outcome | SandboxFailure], None]) -> None:
+        """Run one invocation to its end: an answer, an error, a timeout, an exit. `done` is called once, in the event loop,
+        perhaps before this returns; it does not raise.
 
-        Raises SandboxFailure if the sandbox was lost before the event reached the runtime (another one may be tried).
+        It is told a SandboxFailure if the sandbox was lost before the event reached the runtime (another one may be tried).
         """
         ...
 
     async def invoke_stream(self, invocation: Invocation) -> Stream | Outcome:
-        """Like `invoke`, but returns at the head of a streamed answer. An answer that is not streamed is an Outcome."""
+        """Like `invoke`, but returns at the head of a streamed answer. An answer that is not streamed is an Outcome.
+        Raises SandboxFailure."""
         ...
 
     @property

@@ -3,8 +3,8 @@
 It owns the sandbox, the transports to the runtime, the timer and the log; it turns what happens into events of the machine and
 performs the effects, in order, one event at a time. It decides nothing: which effect follows which event stands in the machine.
 
-The warm path: `invoke` → Begin, Arm, Deliver (one `send`) → the runtime's frames (one `recv`) → Answer (the caller's future) →
-Finish, which is put off until the caller has been woken: output is drained and REPORT is written after the answer has left.
+The warm path: `invoke` → Begin, Arm, Deliver (one `send`) → the runtime's frames (one `recv`) → Answer (the caller is called,
+who writes to his client) → Finish: output is drained and REPORT is written after the answer has left.
 """
 
 import asyncio
@@ -27,7 +27,11 @@ from lambdad.worker.log import EnvironmentLog, OutputReader
 from lambdad.worker.stream import AnswerStream
 
 _DEADLINE: Final = events.Deadline()
+_NEXT: Final = events.Next()
 _MIB: Final = 1024 * 1024
+_LOOK: Final = 0.02
+_SHORT_MS: Final = 2.0
+"""Seconds between two looks at the memory that invocations shorter than this, in milliseconds, have used."""
 _TRACE_LIMIT: Final = 8192
 """Characters of a trace header that are passed on. X-Ray's have some hundred; the client chooses them, and they have to fit
 beside everything else in a frame's head and in what HTTP clients take as one header."""
@@ -44,14 +48,17 @@ def unmeasured(account: str, region: str, function: str, duration_ms: float, fai
 class Call:
     """An invocation on its way through this environment; what the machine knows as a Job."""
 
-    __slots__ = ("collected", "completion", "future", "held", "invocation", "request_id", "stream", "streaming", "tail")
+    __slots__ = ("collected", "completion", "done", "held", "invocation", "request_id", "stream", "streaming", "tail")
 
-    def __init__(self, invocation: Invocation, streaming: bool, future: "asyncio.Future[Outcome | Stream]") -> None:
+    def __init__(
+        self, invocation: Invocation, streaming: bool, done: "Callable[[Outcome | Stream | SandboxFailure], None]"
+    ) -> None:
+        """`done` is called once."""
         self.invocation = invocation
         self.request_id = invocation.request_id
         self.streaming = streaming
         self.held = invocation.want_log
-        self.future = future
+        self.done = done
         self.stream: AnswerStream | None = None
         self.completion: Completion | None = None
         self.collected: bytearray | None = None
@@ -116,16 +123,16 @@ class ExecutionEnvironment:
         self._output: OutputReader | None = None
         self._parked: Transport | None = None
         self._undelivered: tuple[Handover, bytes] | None = None
-        self._unfinished: effects.Finish | None = None
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._peak = 0
+        self._look_at = 0.0
         self._restarting: asyncio.Task[None] | None = None
         self._restarts = 0
         self._destroying: asyncio.Task[None] | None = None
         listener = sandbox.runtime_api
-        self.api = RuntimeApi(loop, listener, _HttpSide(self), scratch) if listener is not None else None
+        self.api = RuntimeApi(loop, listener, self, scratch) if listener is not None else None
         self._log.platform(self._init_start("init"))
         self._attach(sandbox.process)
         self._state, first = machine.begin(plan, self._now())
@@ -147,8 +154,8 @@ class ExecutionEnvironment:
 
     @property
     def rest(self) -> int | None:
-        """How many invocations there have been; None unless the runtime waits for the next one and nothing is left to do."""
-        return self._begun if type(self._state) is machine.Idle and self._unfinished is None else None
+        """How many invocations there have been; None unless the runtime waits for the next one."""
+        return self._begun if type(self._state) is machine.Idle else None
 
     def freeze(self) -> None:
         """Until the next invocation."""
@@ -162,17 +169,24 @@ class ExecutionEnvironment:
             raise SandboxFailure("The execution environment has ended.")
         return self._init.result()
 
-    async def invoke(self, invocation: Invocation) -> Outcome:
-        call = Call(invocation, False, self._loop.create_future())
-        self.receive(events.Invoke(call))
-        outcome = await call.future
-        assert isinstance(outcome, Outcome)
-        return outcome
+    def invoke(self, invocation: Invocation, done: Callable[[Outcome | SandboxFailure], None]) -> None:
+        self.receive(events.Invoke(Call(invocation, False, cast(Any, done))))
 
     async def invoke_stream(self, invocation: Invocation) -> Stream | Outcome:
-        call = Call(invocation, True, self._loop.create_future())
+        answer: asyncio.Future[Outcome | Stream | SandboxFailure] = self._loop.create_future()
+
+        def done(result: Outcome | Stream | SandboxFailure) -> None:
+            if not answer.done():
+                answer.set_result(result)
+            elif call.stream is not None:
+                call.stream.abandon()
+
+        call = Call(invocation, True, done)
         self.receive(events.Invoke(call))
-        return await call.future
+        result = await answer
+        if isinstance(result, SandboxFailure):
+            raise result
+        return result
 
     def watch(self, gone: Callable[[], None]) -> None:
         self._gone = gone
@@ -220,23 +234,22 @@ class ExecutionEnvironment:
         self._perform(wanted)
 
     def _perform(self, wanted: effects.Effects) -> None:
-        for at, effect in enumerate(wanted):
-            try:
+        rest = iter(wanted)
+        try:
+            for effect in rest:
                 _PERFORM[type(effect)](self, effect)
-            except BaseException:
-                # Whatever went wrong with one effect, the caller's answer may be among the others.
-                self._perform(wanted[at + 1 :])
-                raise
+        except BaseException:
+            # Whatever went wrong with one effect, the caller's answer may be among the others.
+            self._perform(tuple(rest))
+            raise
 
-    def hear(self, transport: Transport | None, event: Event) -> None:
-        """`receive`, for a transport. Where a runtime says Next, the event will go; who waits already keeps its place, so
-        that user code which asks over HTTP does not take the events of the runtime on the channel."""
-        if type(event) is not events.Next or self._parked is not None:
-            self.receive(event)
+    def waits(self, transport: Transport) -> None:
+        if self._parked is not None:
+            self.receive(_NEXT)
             return
         self._parked = transport
         try:
-            self.receive(event)
+            self.receive(_NEXT)
         except Refused:
             self._parked = None
             raise
@@ -245,7 +258,7 @@ class ExecutionEnvironment:
 
     def _attach(self, process: Process) -> None:
         self._process = process
-        self.channel = Channel(self._loop, process.channel, _ChannelSide(self), self._scratch)
+        self.channel = Channel(self._loop, process.channel, self, self._scratch)
         if self._output is not None:
             self._output.close()
         self._output = OutputReader(self._loop, process.output, process.telemetry, self._log, self._scratch)
@@ -317,7 +330,6 @@ class ExecutionEnvironment:
         self._sandbox.burst(effect.on)
 
     def _destroy(self, _: effects.Destroy) -> None:
-        self._finish_now()
         self._detach()
         if self.api is not None:
             self.api.close()
@@ -393,8 +405,6 @@ class ExecutionEnvironment:
             self._frozen = False
             self._sandbox.thaw()
             self._thawed(self)
-        if self._unfinished is not None:
-            self._finish_now()
         trace = call.invocation.trace_id
         traced = _trace(trace) if "Sampled=1" in trace else None
         self._log.begin(lines.Start(call.request_id, self.version.version, traced), call.held)
@@ -421,22 +431,17 @@ class ExecutionEnvironment:
 
     def _answer(self, effect: effects.Answer) -> None:
         call = cast(Call, effect.job)
-        if not call.future.done():
-            call.future.set_result(call.outcome(effect.result))
+        call.done(call.outcome(effect.result))
 
     def _fail(self, effect: effects.Fail) -> None:
         call = cast(Call, effect.job)
-        if not call.future.done():
-            call.future.set_exception(SandboxFailure(effect.text))
+        call.done(SandboxFailure(effect.text))
 
     def _open_stream(self, effect: effects.OpenStream) -> None:
         call = cast(Call, effect.job)
         call.stream = AnswerStream(self._pause, self._resume)
         call.completion = Completion()
-        if not call.future.done():
-            call.future.set_result(Stream(effect.content_type, call.stream, call.completion))
-        else:
-            call.stream.abandon()
+        call.done(Stream(effect.content_type, call.stream, call.completion))
 
     def _forward(self, effect: effects.Forward) -> None:
         call = cast(Call, effect.job)
@@ -466,17 +471,6 @@ class ExecutionEnvironment:
             self.api.resume()
 
     def _finish(self, effect: effects.Finish) -> None:
-        self._unfinished = effect
-        if cast(Call, effect.job).held:
-            self._finish_now()
-        else:
-            # After the caller, whom the answer has just woken.
-            self._loop.call_soon(self._finish_now)
-
-    def _finish_now(self) -> None:
-        effect, self._unfinished = self._unfinished, None
-        if effect is None:
-            return
         if self._output is not None:
             self._output.drain()
         call = cast(Call, effect.job)
@@ -485,12 +479,15 @@ class ExecutionEnvironment:
         self._log.platform(*self._closing_lines(effect, call))
         call.tail = self._log.end()
 
-    def _memory_used(self) -> int:
-        try:
-            self._peak = self._sandbox.max_memory_used()
-        except OSError:
-            # The sandbox was lost together with its counters: what was measured last stands.
-            return self._peak
+    def _memory_used(self, duration_ms: float) -> int:
+        """Bytes. Short invocations in quick succession share a look: what one of them adds is told a moment later."""
+        now = self._now()
+        if duration_ms >= _SHORT_MS or now >= self._look_at:
+            self._look_at = now + _LOOK
+            try:
+                self._peak = self._sandbox.max_memory_used()
+            except OSError:
+                return self._peak  # the sandbox was lost together with its counters: what was measured last stands
         return self._peak
 
     def _closing_lines(self, effect: effects.Finish, call: Call) -> list[lines.Event]:
@@ -506,7 +503,7 @@ class ExecutionEnvironment:
         error_type = result.reported_type or result.error_type
         # The report's Status: timeout says it all; AWS names no type beside it.
         error_type = None if result.status == "timeout" else error_type
-        used = -(-self._memory_used() // _MIB)
+        used = -(-self._memory_used(effect.duration_ms) // _MIB)
         if self._log.format == "JSON":
             closing.append(lines.RuntimeDone(id, result.status, error_type, effect.duration_ms, produced, traced))
         else:
@@ -525,30 +522,6 @@ class ExecutionEnvironment:
             )
         )
         return closing
-
-
-class _ChannelSide:
-    """What the environment is for its channel."""
-
-    __slots__ = ("_environment",)
-
-    def __init__(self, environment: ExecutionEnvironment) -> None:
-        self._environment = environment
-
-    def refusal(self, event: RuntimeEvent) -> Refused | None:
-        return self._environment.refusal(event)
-
-    def receive(self, event: Event) -> None:
-        self._environment.hear(self._environment.channel, event)
-
-
-class _HttpSide(_ChannelSide):
-    """What the environment is for its Runtime API."""
-
-    __slots__ = ()
-
-    def receive(self, event: Event) -> None:
-        self._environment.hear(self._environment.api, event)
 
 
 def _trace(header: str) -> lines.Trace | None:

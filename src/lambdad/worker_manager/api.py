@@ -1,7 +1,7 @@
 """The door of the worker manager."""
 
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,11 +50,31 @@ class Allocation:
     """Why more could not be had, where the latest try failed."""
 
 
-class WorkerManager(Protocol):
-    def lease(self, version: Version) -> AbstractAsyncContextManager[Environment]:
-        """An environment of this build, held by nobody else until the block is left, whatever happens in it.
+class Lease(AbstractContextManager[Environment], Protocol):
+    """An environment that nobody else holds until it is given back, or given up. As a context manager: until the block is
+    left, and given up if that is by an exception."""
 
-        Raises SandboxFailure or PlatformError when none can be had.
+    environment: Environment
+
+    def give_back(self) -> None:
+        """It waits for the next event, or has ended."""
+        ...
+
+    def give_up(self) -> None:
+        """Its holder leaves in the middle of something (a cancellation, above all), so the runtime may still be at it: it
+        is ended, and nobody else gets it."""
+        ...
+
+
+class WorkerManager(Protocol):
+    def take(self, version: Version) -> Lease | None:
+        """Of an environment of this build that is idle now, the most recently used one. None: `wait` for one."""
+        ...
+
+    async def wait(self, version: Version) -> Lease:
+        """Of the environment of this build that comes free or is started first.
+
+        Raises SandboxFailure, TooManyRequests or PlatformError when none can be had.
         """
         ...
 

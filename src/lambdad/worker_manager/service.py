@@ -91,9 +91,15 @@ class LocalWorkerManager:
     def __repr__(self) -> str:
         return repr(self._pools)
 
-    def lease(self, version: Version) -> "Lease":
-        """See `WorkerManager.lease`."""
-        return Lease(self, self._pools, version)
+    def take(self, version: Version) -> "Lease | None":
+        """See `WorkerManager.take`."""
+        pool = self._pools.pool(version)
+        while (environment := self._pools.take(pool)) is not None:
+            if environment.alive:
+                return Lease(self, pool, environment)
+            self.give_back(pool, environment, False)  # it died while it was idle
+            pool = self._pools.pool(version)
+        return None
 
     def introspect(self) -> Sequence[PoolReport]:
         return self._pools.report()
@@ -146,8 +152,8 @@ class LocalWorkerManager:
             if timer is not None:
                 timer.cancel()
 
-    async def wait(self, version: Version) -> Environment:
-        """The cold path of a lease: nothing is idle."""
+    async def wait(self, version: Version) -> "Lease":
+        """See `WorkerManager.wait`."""
         pool = self._pools.pool(version)
         if not pool.retired and not self._is_current(version):
             # The second try of a request that was resolved before an update: no news will come of this build any more.
@@ -157,7 +163,7 @@ class LocalWorkerManager:
         waiter: _Waiter = self._loop.create_future()
         self._perform(self._pools.request(pool, waiter, self._loop.time()))
         try:
-            return await waiter
+            return Lease(self, pool, await waiter)
         except TooManyRequests:
             self._throttled(version.account, version.region, version.name)
             raise
@@ -167,18 +173,11 @@ class LocalWorkerManager:
                 self._pools.cancel(pool, waiter)
                 self._arm()
             elif waiter.exception() is None:
-                self.give_back(pool, waiter.result())
+                self.give_back(pool, waiter.result(), waiter.result().alive)
             raise
 
-    def give_back(self, pool: Pool[_Waiter], environment: Environment) -> None:
+    def give_back(self, pool: Pool[_Waiter], environment: Environment, alive: bool) -> None:
         """The end of a lease."""
-        self._returned(pool, environment, environment.alive)
-
-    def give_up(self, pool: Pool[_Waiter], environment: Environment) -> None:
-        """The end of a lease whose holder left in the middle of something: the environment can't be trusted any more."""
-        self._returned(pool, environment, False)
-
-    def _returned(self, pool: Pool[_Waiter], environment: Environment, alive: bool) -> None:
         effects = self._pools.returned(pool, environment, alive, self._loop.time())
         if effects or self._sweep is None:
             self._perform(effects)
@@ -330,38 +329,26 @@ def _builds(function: Function | None) -> set[tuple[str, str]]:
 
 
 class Lease:
-    """An asynchronous context manager written by hand, because it is entered on every invoke.
+    """Implements `lambdad.worker_manager.api.Lease`."""
 
-    A block that is left by an exception (a cancellation, above all) may have left an invocation running: its environment
-    is ended, so that nobody else gets it.
-    """
+    __slots__ = ("_manager", "_pool", "environment")
 
-    __slots__ = ("_environment", "_manager", "_pool", "_pools", "_version")
-
-    def __init__(self, manager: LocalWorkerManager, pools: Pools[_Waiter], version: Version) -> None:
+    def __init__(self, manager: LocalWorkerManager, pool: Pool[_Waiter], environment: Environment) -> None:
         self._manager = manager
-        self._pools = pools
-        self._version = version
+        self._pool = pool
+        self.environment = environment
 
-    async def __aenter__(self) -> Environment:
-        pools = self._pools
-        while True:
-            pool = pools.pool(self._version)
-            environment = pools.take(pool)
-            if environment is None:
-                environment = await self._manager.wait(self._version)
-            elif not environment.alive:
-                # It died while it was idle.
-                self._manager.give_up(pool, environment)
-                continue
-            self._pool = pool
-            self._environment = environment
-            return environment
+    def give_back(self) -> None:
+        self._manager.give_back(self._pool, self.environment, self.environment.alive)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def give_up(self) -> None:
+        self._manager.give_back(self._pool, self.environment, False)
+
+    def __enter__(self) -> Environment:
+        return self.environment
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if error is None:
-            self._manager.give_back(self._pool, self._environment)
+            self.give_back()
         else:
-            self._manager.give_up(self._pool, self._environment)
+            self.give_up()

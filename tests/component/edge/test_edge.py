@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
 
 from lambdad.artifacts.api import Artifacts
 from lambdad.domain.caller import Caller
-from lambdad.domain.errors import PlatformError, ResourceNotFound, TooManyRequests
+from lambdad.domain.errors import LambdadError, PlatformError, ResourceNotFound, TooManyRequests
 from lambdad.domain.functions import Code
 from lambdad.edge.authenticate import AnyCredentials
 from lambdad.edge.downloads import CodeLinks
@@ -33,18 +33,19 @@ class ScriptedFrontend:
         self.outcome = Outcome(b"", log_tail=b"log")
         self.breaks_off = False
 
-    async def invoke(self, request: Invoke) -> Answer:
+    def invoke(self, request: Invoke, done: Callable[[Answer | LambdadError], None]) -> None:
         self.seen.append(request)
-        match request.function:
-            case "missing":
-                raise ResourceNotFound("Function not found: missing")
-            case "busy":
-                raise TooManyRequests("Rate Exceeded.", Reason="ConcurrentInvocationLimitExceeded", retry_after=1)
-            case "bug":
+        match request.function, request.invocation_type:
+            case "missing", _:
+                done(ResourceNotFound("Function not found: missing"))
+            case "busy", _:
+                done(TooManyRequests("Rate Exceeded.", Reason="ConcurrentInvocationLimitExceeded", retry_after=1))
+            case "bug", _:
                 raise RuntimeError("a secret of the inside")
-        if request.invocation_type == "Event":
-            return Answer(202, b"", None, None, None, "Root=1")
-        return Answer(200, b'"hello"', "$LATEST", None, None, "Root=1")
+            case _, "Event":
+                done(Answer(202, b"", None, None, None, "Root=1"))
+            case _:
+                done(Answer(200, b'"hello"', "$LATEST", None, None, "Root=1"))
 
     async def invoke_stream(self, request: Invoke) -> StreamedAnswer | Answer:
         self.seen.append(request)
@@ -117,6 +118,12 @@ def edge(frontend: ScriptedFrontend, links: CodeLinks) -> Edge:
     )
 
 
+async def handle(edge: Edge, request: Request) -> Response:
+    told: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+    edge.handle(request, told.set_result)
+    return await told
+
+
 def signed(method: str, target: str, service: str = "lambda", body: bytes = b"", **headers: str) -> Request:
     path, _, query = target.partition("?")
     found = {
@@ -143,17 +150,17 @@ def header(response: Response, name: str) -> str:
 
 
 async def test_invoke(edge: Edge, frontend: ScriptedFrontend) -> None:
-    response = await edge.handle(invoke("f", b"[1]"))
+    response = await handle(edge, invoke("f", b"[1]"))
     assert (response.status, response.body) == (200, b'"hello"')
     assert header(response, "x-amzn-RequestId") == "request-1"
     assert frontend.seen == [Invoke(CALLER, "f", None, b"[1]")]
 
 
 async def test_errors_of_the_frontend_in_lambdas_shapes(edge: Edge) -> None:
-    response = await edge.handle(invoke("missing"))
+    response = await handle(edge, invoke("missing"))
     assert (response.status, said(response)) == (404, {"Type": "User", "Message": "Function not found: missing"})
     assert header(response, "x-amzn-ErrorType") == "ResourceNotFoundException"
-    response = await edge.handle(invoke("busy"))
+    response = await handle(edge, invoke("busy"))
     assert (response.status, header(response, "Retry-After")) == (429, "1")
     assert said(response)["Reason"] == "ConcurrentInvocationLimitExceeded"
 
@@ -170,7 +177,7 @@ async def test_errors_of_the_frontend_in_lambdas_shapes(edge: Edge) -> None:
 async def test_what_nobody_expected_is_logged_and_not_told(
     edge: Edge, request_: Request, caplog: pytest.LogCaptureFixture
 ) -> None:
-    response = await edge.handle(request_)
+    response = await handle(edge, request_)
     assert (response.status, header(response, "x-amzn-ErrorType")) == (500, "ServiceException")
     assert "secret" not in json.dumps(said(response))
     assert "request-1" in caplog.text and "secret" in caplog.text
@@ -185,7 +192,7 @@ STREAM = "/2021-11-15/functions/f/response-streaming-invocations"
 
 
 async def test_invoke_with_response_stream(edge: Edge) -> None:
-    response = await edge.handle(signed("POST", STREAM, x_amz_log_type="Tail"))
+    response = await handle(edge, signed("POST", STREAM, x_amz_log_type="Tail"))
     assert header(response, "Content-Type") == "application/vnd.amazon.eventstream"
     assert header(response, "X-Amz-Executed-Version") == "7"
     first, second, end = Decoder().feed(await frames(response))
@@ -195,15 +202,15 @@ async def test_invoke_with_response_stream(edge: Edge) -> None:
 
 async def test_a_stream_that_ends_in_an_error(edge: Edge, frontend: ScriptedFrontend) -> None:
     frontend.outcome = Outcome(b'{"errorMessage":"m"}', "Unhandled", error_type="Runtime.ExitError")
-    *_, end = Decoder().feed(await frames(await edge.handle(signed("POST", STREAM))))
+    *_, end = Decoder().feed(await frames(await handle(edge, signed("POST", STREAM))))
     assert json.loads(end.payload) == {"ErrorCode": "Unhandled", "ErrorDetails": '{"errorMessage":"m"}'}
     frontend.breaks_off = True
-    *_, end = Decoder().feed(await frames(await edge.handle(signed("POST", STREAM))))
+    *_, end = Decoder().feed(await frames(await handle(edge, signed("POST", STREAM))))
     assert end.headers == {":error-code": "ServiceException", ":error-message": "lost", ":message-type": "error"}
 
 
 async def test_invoke_async(edge: Edge, frontend: ScriptedFrontend) -> None:
-    response = await edge.handle(signed("POST", "/2014-11-13/functions/f/invoke-async/", body=b"{}"))
+    response = await handle(edge, signed("POST", "/2014-11-13/functions/f/invoke-async/", body=b"{}"))
     assert (response.status, said(response)) == (202, {"Status": 202})
     assert frontend.seen[0].invocation_type == "Event"
 
@@ -215,15 +222,15 @@ class Somebody:
 
 async def test_callers_who_are_known_by_their_socket(edge: Edge, frontend: ScriptedFrontend) -> None:
     other = edge.seen_by(Somebody())
-    await other.handle(invoke("f"))
-    await edge.handle(invoke("f"))
+    await handle(other, invoke("f"))
+    await handle(edge, invoke("f"))
     assert [seen.caller.account for seen in frontend.seen] == ["111111111111", "000000000000"]
 
 
 async def test_an_operation_of_a_service(edge: Edge) -> None:
-    response = await edge.handle(signed("GET", "/2015-03-31/functions/"))
+    response = await handle(edge, signed("GET", "/2015-03-31/functions/"))
     assert (response.status, said(response)) == (200, {"Functions": [{"FunctionName": "000000000000"}]})
-    response = await edge.handle(signed("GET", "/2015-03-31/functions?MaxItems=0"))
+    response = await handle(edge, signed("GET", "/2015-03-31/functions?MaxItems=0"))
     assert (response.status, said(response)) == (
         400,
         {
@@ -232,7 +239,7 @@ async def test_an_operation_of_a_service(edge: Edge) -> None:
         },
     )
     target = "Logs_20140328.DescribeLogGroups"
-    response = await edge.handle(signed("POST", "/", "logs", b"{}", x_amz_target=target))
+    response = await handle(edge, signed("POST", "/", "logs", b"{}", x_amz_target=target))
     assert (response.status, said(response)) == (
         400,
         {"__type": "ResourceNotFoundException", "message": "no such group"},
@@ -240,37 +247,37 @@ async def test_an_operation_of_a_service(edge: Edge) -> None:
 
 
 async def test_what_is_not_implemented_says_so(edge: Edge) -> None:
-    response = await edge.handle(signed("GET", "/2025-11-30/capacity-providers"))
+    response = await handle(edge, signed("GET", "/2025-11-30/capacity-providers"))
     assert (response.status, said(response)["message"]) == (
         501,
         "lambdad does not implement ListCapacityProviders of lambda yet; docs/compatibility.md lists what it does.",
     )
-    response = await edge.handle(signed("POST", "/", "kms", x_amz_target="TrentService.ListKeys"))
+    response = await handle(edge, signed("POST", "/", "kms", x_amz_target="TrentService.ListKeys"))
     assert (response.status, said(response)["message"]) == (
         501,
         "lambdad does not implement ListKeys of kms yet; docs/compatibility.md lists what it does.",
     )
-    response = await edge.handle(signed("GET", "/x", "nosuchservice"))
+    response = await handle(edge, signed("GET", "/x", "nosuchservice"))
     assert (response.status, header(response, "x-amzn-ErrorType")) == (404, "UnknownOperationException")
 
 
 async def test_requests_without_a_signature(edge: Edge) -> None:
     for request in (invoke("f"), signed("GET", "/2015-03-31/functions")):
         del request.headers["authorization"]
-        response = await edge.handle(request)
+        response = await handle(edge, request)
         assert (response.status, said(response)) == (403, {"message": "Missing Authentication Token"})
         assert header(response, "x-amzn-ErrorType") == "MissingAuthenticationTokenException"
     request = signed("POST", "/", "logs", b"{}", x_amz_target="Logs_20140328.DescribeLogGroups")
     del request.headers["authorization"]
-    assert said(await edge.handle(request))["__type"] == "MissingAuthenticationTokenException"
+    assert said(await handle(edge, request))["__type"] == "MissingAuthenticationTokenException"
 
 
 async def test_foreign_hosts_and_pages_get_nothing(edge: Edge, frontend: ScriptedFrontend) -> None:
     for request in (invoke("f", host="evil.example"), invoke("f", origin="http://evil.example")):
-        response = await edge.handle(request)
+        response = await handle(edge, request)
         assert (response.status, header(response, "x-amzn-ErrorType")) == (403, "AccessDeniedException")
     health = Request("GET", "/_lambdad/health", "", {"host": "evil.example"})
-    assert (await edge.handle(health)).status == 403
+    assert (await handle(edge, health)).status == 403
     assert frontend.seen == []
 
 
@@ -278,13 +285,13 @@ async def test_health_and_downloads_need_no_signature(edge: Edge, links: CodeLin
     def get(path: str, query: str = "") -> Request:
         return Request("GET", path, query, {"host": "localhost"})
 
-    assert said(await edge.handle(get("/_lambdad/health"))) == {"status": "ok"}
-    assert said(await edge.handle(get("/_lambdad/state"))) == {"environments": []}
+    assert said(await handle(edge, get("/_lambdad/health"))) == {"status": "ok"}
+    assert said(await handle(edge, get("/_lambdad/state"))) == {"environments": []}
     path, _, query = links.location(Code("d" * 64, 1), CALLER).removeprefix("http://localhost").partition("?")
-    response = await edge.handle(get(path, query))
+    response = await handle(edge, get(path, query))
     assert (response.status, response.body) == (200, b"zip of " + b"d" * 64)
-    assert (await edge.handle(get(path, query[:-1]))).status == 403
-    assert (await edge.handle(get("/_lambdad/other"))).status == 404
+    assert (await handle(edge, get(path, query[:-1]))).status == 403
+    assert (await handle(edge, get("/_lambdad/other"))).status == 404
 
 
 def test_limits_of_bodies_and_their_refusals(edge: Edge) -> None:
@@ -302,5 +309,5 @@ def test_limits_of_bodies_and_their_refusals(edge: Edge) -> None:
 
 
 async def test_requests_run_side_by_side(edge: Edge) -> None:
-    answers = await asyncio.gather(*(edge.handle(invoke("f")) for _ in range(100)))
+    answers = await asyncio.gather(*(handle(edge, invoke("f")) for _ in range(100)))
     assert {answer.status for answer in answers} == {200}

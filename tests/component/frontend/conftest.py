@@ -1,5 +1,6 @@
 """The whole invoke path above the worker, on the virtual clock."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import pytest
 
 from lambdad.counter.service import LocalCounter
 from lambdad.domain.caller import Caller
+from lambdad.domain.errors import LambdadError
 from lambdad.frontend.api import Answer, Invoke
 from lambdad.frontend.service import LocalFrontend
 from lambdad.placement.service import LocalPlacement
@@ -29,12 +31,22 @@ class House:
     draw: float = 0.5
 
     async def invoke(self, function: str = "fn", payload: bytes = b'{"n":1}', **members: object) -> Answer:
-        return await self.frontend.invoke(request(function, payload, **members))
+        return await invoke(self.frontend, request(function, payload, **members))
 
     def quiet(self) -> bool:
         """Nothing runs, and nothing is held."""
         busy = sum(report.busy + report.waiting for report in self.manager.introspect())
         return self.counter.in_flight(ACCOUNT, REGION) == busy == 0
+
+
+async def invoke(frontend: LocalFrontend, request: Invoke) -> Answer:
+    """The answer, or the error raised."""
+    told: asyncio.Future[Answer | LambdadError] = asyncio.get_running_loop().create_future()
+    frontend.invoke(request, told.set_result)
+    answer = await told
+    if isinstance(answer, LambdadError):
+        raise answer
+    return answer
 
 
 def request(function: str = "fn", payload: bytes = b'{"n":1}', **members: object) -> Invoke:

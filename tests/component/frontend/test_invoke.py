@@ -129,17 +129,3 @@ async def test_four_losses_are_the_platforms_fault(house: House) -> None:
         await house.invoke()
     assert len(house.worker.started) == 4
     assert house.quiet()
-
-
-async def test_a_cancelled_invoke_leaves_nothing_behind(house: House, clock: VirtualClockLoop) -> None:
-    async def stuck(invocation: Invocation) -> Outcome:
-        await asyncio.sleep(900.0)
-        return Outcome(b"null")
-
-    house.worker.handler = stuck
-    invoke = asyncio.create_task(house.invoke())
-    await clock.advance(1.0)
-    invoke.cancel()
-    await clock.advance(1.0)
-    assert house.quiet()
-    assert house.worker.environments() == []

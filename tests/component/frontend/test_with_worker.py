@@ -19,7 +19,7 @@ from lambdad.testing.snapshots import ACCOUNT, REGION, SnapshotRecords, make_fun
 from lambdad.worker_manager.service import LocalWorkerManager
 from tests.component.worker.bench import Bench
 
-from .conftest import request
+from .conftest import invoke, request
 
 MEMBERS = {"runtime": "python3.12", "handler": "app.handler", "timeout": 3}
 VERSION = make_version(**MEMBERS)
@@ -61,7 +61,7 @@ class Rooms:
         self.frontend = LocalFrontend(self.records, self.counter, self.manager)
 
     async def invoke(self, event: object) -> Answer:
-        return await self.frontend.invoke(request(payload=json.dumps(event).encode()))
+        return await invoke(self.frontend, request(payload=json.dumps(event).encode()))
 
 
 @pytest.fixture
@@ -142,11 +142,14 @@ async def test_an_update_ends_the_old_sandbox(rooms: Rooms, clock: VirtualClockL
     assert (await rooms.invoke({"n": 1})).status == 200
 
 
-async def test_a_cancelled_invoke_frees_everything(rooms: Rooms, clock: VirtualClockLoop) -> None:
-    invoke = asyncio.create_task(rooms.invoke({"sleep": 2}))
+async def test_an_invoke_whose_environment_is_ended_is_answered_and_frees_everything(
+    rooms: Rooms, clock: VirtualClockLoop
+) -> None:
+    hanging = asyncio.create_task(rooms.invoke({"sleep": 2}))
     await clock.advance(1.0)
-    invoke.cancel()
-    await clock.advance(5.0)
+    await rooms.bench.worker.environments()[0].end("FAILURE")
+    answer = await hanging
+    assert (answer.function_error, json.loads(answer.payload)["errorType"]) == ("Unhandled", "Sandbox.Failure")
     assert rooms.counter.in_flight(ACCOUNT, REGION) == 0
     assert rooms.bench.worker.count == 0
     assert (await rooms.invoke({"n": 1})).status == 200
@@ -154,5 +157,5 @@ async def test_a_cancelled_invoke_frees_everything(rooms: Rooms, clock: VirtualC
 
 async def test_the_largest_request_arrives_whole(rooms: Rooms) -> None:
     payload = b'{"n": 1}'.ljust(SYNC_PAYLOAD)
-    answer = await rooms.frontend.invoke(request(payload=payload))
+    answer = await invoke(rooms.frontend, request(payload=payload))
     assert answer.payload == payload

@@ -8,6 +8,7 @@ from lambdad.domain.arns import FunctionName
 from lambdad.domain.errors import PlatformError, ResourceNotFound
 from lambdad.domain.functions import Code, CodeSigningConfig, Function, LayerName, LayerVersion, Version
 from lambdad.records.encoding import key_of
+from lambdad.records.resolve import resolve
 from lambdad.records.service import Snapshot
 from lambdad.records.write import Stale, Writer
 from lambdad.substrate.api import Change, StorageFull
@@ -51,12 +52,17 @@ def writer(key_values: MemoryKeyValues, snapshot: Snapshot) -> Writer:
     return Writer(key_values, snapshot.current)
 
 
+def resolved(snapshot: Snapshot) -> Version:
+    """What serves an invoke of the function `f`."""
+    return resolve(snapshot.function("1", "r", "f"), FunctionName("1", "r", "f"), 0.0)
+
+
 async def test_a_written_function_is_visible_at_once(snapshot: Snapshot, writer: Writer) -> None:
     await writer.commit((None, function("f")))
     assert snapshot.function("1", "r", "f") == function("f")
     assert snapshot.function("1", "other", "f") is None
     assert snapshot.function("2", "r", "f") is None
-    assert snapshot.resolve(FunctionName("1", "r", "f"), 0.5).build == "b"
+    assert resolved(snapshot).build == "b"
 
 
 async def test_a_new_process_reads_what_was_written(snapshot: Snapshot, writer: Writer, key_values: MemoryKeyValues) -> None:
@@ -69,7 +75,7 @@ async def test_a_new_process_reads_what_was_written(snapshot: Snapshot, writer: 
     assert held is not None
     await Writer(key_values, later.current).commit((held, function("f", build="2")))
     # The first process hears of it too.
-    assert snapshot.resolve(FunctionName("1", "r", "f"), 0.5).build == "2"
+    assert resolved(snapshot).build == "2"
     await later.close()
 
 
@@ -134,7 +140,7 @@ async def test_a_name_can_be_created_once(snapshot: Snapshot, writer: Writer) ->
     await writer.commit((None, function("f")))
     with pytest.raises(Stale):
         await writer.commit((None, function("f", build="other")))
-    assert snapshot.resolve(FunctionName("1", "r", "f"), 0.0).build == "b"
+    assert resolved(snapshot).build == "b"
 
 
 async def test_of_two_updates_of_the_same_record_one_wins(snapshot: Snapshot, writer: Writer) -> None:
@@ -143,7 +149,7 @@ async def test_of_two_updates_of_the_same_record_one_wins(snapshot: Snapshot, wr
     updates = [writer.commit((held, function("f", build=build))) for build in ("x", "y")]
     results = await asyncio.gather(*updates, return_exceptions=True)
     assert results[0] is None and isinstance(results[1], Stale)
-    assert snapshot.resolve(FunctionName("1", "r", "f"), 0.0).build == "x"
+    assert resolved(snapshot).build == "x"
     with pytest.raises(Stale):
         await writer.commit((held, None))
 
@@ -179,7 +185,7 @@ async def test_a_full_disk_leaves_everything_as_it_was(snapshot: Snapshot, write
         await writer.commit((snapshot.function("1", "r", "f"), function("f", build="2")))
     key_values.full = False
     await writer.commit((snapshot.function("1", "r", "f"), function("f", build="2")))
-    assert snapshot.resolve(FunctionName("1", "r", "f"), 0.0).build == "2"
+    assert resolved(snapshot).build == "2"
 
 
 async def test_listeners_hear_what_was_and_what_is(snapshot: Snapshot, writer: Writer) -> None:
@@ -230,7 +236,7 @@ async def test_a_deleted_function_does_not_resolve(snapshot: Snapshot, writer: W
     await writer.commit((None, function("f")))
     await writer.commit((snapshot.function("1", "r", "f"), None))
     with pytest.raises(ResourceNotFound, match="Function not found: arn:aws:lambda:r:1:function:f"):
-        snapshot.resolve(FunctionName("1", "r", "f"), 0.0)
+        resolved(snapshot)
 
 
 async def test_a_record_that_cannot_be_read_stops_the_start_and_is_named(key_values: MemoryKeyValues) -> None:

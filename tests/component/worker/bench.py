@@ -10,9 +10,9 @@ from typing import Any, Literal
 from lambdad.artifacts.api import Prepared, Taken
 from lambdad.domain.functions import Code, Logging, Version
 from lambdad.logs.api import LogEvent, StreamName
-from lambdad.sandbox.api import Interpreter
+from lambdad.sandbox.api import Interpreter, SandboxFailure
 from lambdad.testing.sandbox import Script, ScriptedSandbox, ScriptedSandboxes
-from lambdad.worker.api import Invocation
+from lambdad.worker.api import Environment, Invocation, Outcome
 from lambdad.worker.service import LocalWorker
 
 EPOCH = 1_767_225_600.0
@@ -110,6 +110,16 @@ def version(
         runtime_version_arn="arn:runtime",
         **members,
     )
+
+
+async def invoke(environment: Environment, invocation: Invocation) -> Outcome:
+    """The outcome, or the failure raised."""
+    told: asyncio.Future[Outcome | SandboxFailure] = asyncio.get_running_loop().create_future()
+    environment.invoke(invocation, told.set_result)
+    result = await told
+    if isinstance(result, SandboxFailure):
+        raise result
+    return result
 
 
 def invocation(request_id: str, payload: bytes = b"{}", *, want_log: bool = False, **members: Any) -> Invocation:

@@ -4,7 +4,7 @@ import asyncio
 
 from lambdad.testing.clock import VirtualClockLoop
 from lambdad.testing.sandbox import ScriptedRuntime
-from tests.component.worker.bench import Bench, invocation, version
+from tests.component.worker.bench import Bench, invocation, invoke, version
 
 
 async def echo(inside: ScriptedRuntime) -> None:
@@ -19,10 +19,10 @@ async def test_an_idle_environment_is_frozen_until_the_next_invocation(clock: Vi
     async with Bench(echo) as bench:
         environment = await bench.worker.start(version(), "on-demand")
         await environment.ready()
-        await environment.invoke(invocation("r1", b"1"))
+        await invoke(environment, invocation("r1", b"1"))
         await clock.advance(2.0)
         assert bench.sandbox.frozen == [True]
-        assert (await environment.invoke(invocation("r2", b"2"))).payload == b"2"
+        assert (await invoke(environment, invocation("r2", b"2"))).payload == b"2"
         assert bench.sandbox.frozen == [True, False]
         await clock.advance(2.0)
         assert bench.sandbox.frozen == [True, False, True]
@@ -33,7 +33,7 @@ async def test_an_environment_in_steady_use_is_never_frozen(clock: VirtualClockL
         environment = await bench.worker.start(version(), "on-demand")
         await environment.ready()
         for number in range(20):
-            await environment.invoke(invocation(f"r{number}", b"1"))
+            await invoke(environment, invocation(f"r{number}", b"1"))
             await clock.advance(0.3)
         assert bench.sandbox.frozen == []
 
@@ -42,7 +42,7 @@ async def test_nothing_is_frozen_while_an_invocation_runs(clock: VirtualClockLoo
     async with Bench(echo) as bench:
         environment = await bench.worker.start(version(), "on-demand")
         await environment.ready()
-        running = asyncio.ensure_future(environment.invoke(invocation("r1", b"slow")))
+        running = asyncio.ensure_future(invoke(environment, invocation("r1", b"slow")))
         await clock.advance(1.7)
         assert bench.sandbox.frozen == []
         await clock.advance(0.5)

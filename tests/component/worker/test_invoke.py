@@ -9,7 +9,7 @@ import pytest
 from lambdad.sandbox.api import SandboxFailure
 from lambdad.testing.clock import VirtualClockLoop
 from lambdad.testing.sandbox import ScriptedRuntime
-from tests.component.worker.bench import Bench, invocation, version
+from tests.component.worker.bench import Bench, invocation, invoke, version
 
 
 async def echo(inside: ScriptedRuntime) -> None:
@@ -32,8 +32,8 @@ async def test_a_warm_environment_answers_and_logs(clock: VirtualClockLoop) -> N
     async with Bench(script) as bench:
         environment = await bench.worker.start(version(), "on-demand")
         assert await environment.ready() is True
-        first = await environment.invoke(invocation("r1", b'{"a":1}'))
-        second = await environment.invoke(invocation("r2", b"2"))
+        first = await invoke(environment, invocation("r1", b'{"a":1}'))
+        second = await invoke(environment, invocation("r2", b"2"))
         await clock.advance(0.001)
         assert (first.payload, first.error, first.error_type, first.log_tail) == (b'{"a":1}', None, None, b"")
         assert second.payload == b"2"
@@ -65,7 +65,7 @@ async def test_the_tail_holds_the_invocation_whole() -> None:
     async with Bench(script) as bench:
         environment = await bench.worker.start(version(), "on-demand")
         await environment.ready()
-        outcome = await environment.invoke(invocation("r1", want_log=True))
+        outcome = await invoke(environment, invocation("r1", want_log=True))
         lines = outcome.log_tail.decode().split("\n")
         assert lines[0] == "START RequestId: r1 Version: $LATEST"
         assert sorted(lines[1:5]) == sorted(["two", "lines", "line", "no end"])
@@ -84,7 +84,7 @@ async def test_a_tail_is_the_last_4096_bytes() -> None:
 
     async with Bench(script) as bench:
         environment = await bench.worker.start(version(), "on-demand")
-        outcome = await environment.invoke(invocation("r1", want_log=True))
+        outcome = await invoke(environment, invocation("r1", want_log=True))
         assert len(outcome.log_tail) == 4096
         assert outcome.log_tail.startswith(b"xxx") and b"REPORT RequestId: r1" in outcome.log_tail
 
@@ -100,13 +100,13 @@ async def test_a_handlers_error_keeps_the_environment() -> None:
 
     async with Bench(script) as bench:
         environment = await bench.worker.start(version(), "on-demand")
-        failed = await environment.invoke(invocation("r1"))
+        failed = await invoke(environment, invocation("r1"))
         assert (failed.payload, failed.error, failed.error_type) == (
             b'{"errorType":"ValueError"}',
             "Unhandled",
             "Function.ValueError",
         )
-        assert (await environment.invoke(invocation("r2"))).payload == b"2"
+        assert (await invoke(environment, invocation("r2"))).payload == b"2"
         assert bench.sandbox.restarts == 0
 
 
@@ -126,7 +126,7 @@ async def test_a_timeout_resets_the_environment_and_keeps_tmp(clock: VirtualCloc
         environment = await bench.worker.start(version(timeout=3), "on-demand")
         await environment.ready()
         before = clock.time()
-        outcome = await environment.invoke(invocation("r1", want_log=True))
+        outcome = await invoke(environment, invocation("r1", want_log=True))
         assert clock.time() - before == pytest.approx(3.0)
         assert json.loads(outcome.payload) == {
             "errorType": "Sandbox.Timedout",
@@ -137,7 +137,7 @@ async def test_a_timeout_resets_the_environment_and_keeps_tmp(clock: VirtualCloc
         assert "\nworking\n2026-01-01T00:00:03.100Z r1 Task timed out after 3.00 seconds\n\nEND RequestId: r1\n" in tail
         assert "Duration: 3000.00 ms\tBilled Duration: 3100 ms" in tail and tail.endswith("\tStatus: timeout\n")
         assert environment.alive and bench.sandbox.kills == 1
-        again = await environment.invoke(invocation("r2", want_log=True))
+        again = await invoke(environment, invocation("r2", want_log=True))
         assert again.payload == b"yes"
         assert "Duration: 100.00 ms\tBilled Duration: 100 ms" in again.log_tail.decode(), "the suppressed init is in Duration"
         assert "Init Duration" not in again.log_tail.decode()
@@ -163,7 +163,7 @@ async def test_exits_are_told_in_lambdas_words(how: dict[str, int], text: str, r
     async with Bench(script) as bench:
         environment = await bench.worker.start(version(), "on-demand")
         for id in ("r1", "r2"):
-            outcome = await environment.invoke(invocation(id, want_log=True))
+            outcome = await invoke(environment, invocation(id, want_log=True))
             assert json.loads(outcome.payload) == {
                 "errorType": "Runtime.ExitError",
                 "errorMessage": f"RequestId: {id} Error: {text}",
@@ -183,8 +183,8 @@ async def test_an_answer_written_before_the_exit_counts() -> None:
 
     async with Bench(script) as bench:
         environment = await bench.worker.start(version(), "on-demand")
-        assert (await environment.invoke(invocation("r1"))).payload == b"done"
-        assert (await environment.invoke(invocation("r2"))).payload == b"done"
+        assert (await invoke(environment, invocation("r1"))).payload == b"done"
+        assert (await invoke(environment, invocation("r2"))).payload == b"done"
 
 
 async def test_an_init_that_fails_runs_twice_before_its_error_is_seen() -> None:
@@ -197,7 +197,7 @@ async def test_an_init_that_fails_runs_twice_before_its_error_is_seen() -> None:
     async with Bench(script) as bench:
         environment = await bench.worker.start(version(), "on-demand")
         assert await environment.ready() is False
-        outcome = await environment.invoke(invocation("r1", want_log=True))
+        outcome = await invoke(environment, invocation("r1", want_log=True))
         assert outcome.payload == b'{"errorType":"Runtime.ImportModuleError","requestId":""}'
         assert (outcome.error, outcome.error_type) == ("Unhandled", "Runtime.ImportModuleError")
         assert bench.sandbox.restarts == 1
@@ -218,7 +218,7 @@ async def test_a_missing_bootstrap_names_the_request() -> None:
 
     async with Bench(script) as bench:
         environment = await bench.worker.start(version(runtime="provided.al2023"), "on-demand")
-        outcome = await environment.invoke(invocation("r1"))
+        outcome = await invoke(environment, invocation("r1"))
         assert json.loads(outcome.payload) == {
             "errorType": "Runtime.InvalidEntrypoint",
             "errorMessage": "RequestId: r1 Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]",
@@ -238,7 +238,7 @@ async def test_an_init_beyond_ten_seconds_runs_again_inside_the_invoke(clock: Vi
         environment = await bench.worker.start(version(timeout=20), "on-demand")
         assert await environment.ready() is False
         assert clock.time() - before == pytest.approx(10.0)
-        outcome = await environment.invoke(invocation("r1"))
+        outcome = await invoke(environment, invocation("r1"))
         assert outcome.payload == b"late but fine"
         assert clock.time() - before == pytest.approx(22.0)
         assert bench.lines()[1] == "INIT_REPORT Init Duration: 10000.00 ms\tPhase: init\tStatus: timeout"
@@ -254,9 +254,9 @@ async def test_an_answer_that_is_too_large() -> None:
 
     async with Bench(script) as bench:
         environment = await bench.worker.start(version(), "on-demand")
-        fits = await environment.invoke(invocation("r1", b"6291556"))
+        fits = await invoke(environment, invocation("r1", b"6291556"))
         assert len(fits.payload) == 6291556 and fits.error is None
-        outcome = await environment.invoke(invocation("r2", b"6291557"))
+        outcome = await invoke(environment, invocation("r2", b"6291557"))
         assert json.loads(outcome.payload) == {
             "errorMessage": "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
             "errorType": "Function.ResponseSizeTooLarge",
@@ -273,7 +273,7 @@ async def test_nonsense_on_the_channel_ends_the_runtime() -> None:
 
     async with Bench(script) as bench:
         environment = await bench.worker.start(version(), "on-demand")
-        outcome = await environment.invoke(invocation("r1"))
+        outcome = await invoke(environment, invocation("r1"))
         assert json.loads(outcome.payload)["errorType"] == "Runtime.Unknown"
         assert bench.sandbox.kills == 1 and environment.alive
 
@@ -287,7 +287,7 @@ async def test_an_answer_to_another_invocation_ends_the_runtime() -> None:
 
     async with Bench(script) as bench:
         environment = await bench.worker.start(version(), "on-demand")
-        outcome = await environment.invoke(invocation("r1"))
+        outcome = await invoke(environment, invocation("r1"))
         assert outcome.error == "Unhandled" and b"Invalid request ID" in outcome.payload
 
 
@@ -302,13 +302,13 @@ async def test_a_lost_sandbox_fails_before_the_event_and_answers_after_it() -> N
 
     async with Bench(script) as bench:
         environment = await bench.worker.start(version(), "on-demand")
-        call = asyncio.ensure_future(environment.invoke(invocation("r1")))
+        call = asyncio.ensure_future(invoke(environment, invocation("r1")))
         await reached.wait()
         bench.sandbox.lose()
         outcome = await call
         assert outcome.error_type == "Sandbox.Failure" and not environment.alive
         with pytest.raises(SandboxFailure):
-            await environment.invoke(invocation("r2"))
+            await invoke(environment, invocation("r2"))
         with pytest.raises(SandboxFailure):
             await environment.ready()
         assert bench.worker.environments() == [] and bench.worker.promised_mb == 0
@@ -324,7 +324,7 @@ async def test_a_sandbox_that_can_not_be_restarted_fails_the_invocation() -> Non
         await environment.ready()
         bench.sandboxes.restart_failures.append(SandboxFailure("no more"))
         with pytest.raises(SandboxFailure, match="no more"):
-            await environment.invoke(invocation("r1"))
+            await invoke(environment, invocation("r1"))
         assert not environment.alive
 
 
@@ -341,19 +341,19 @@ async def test_a_caller_who_gives_up_does_not_stop_the_function(clock: VirtualCl
 
     async with Bench(script) as bench:
         environment = await bench.worker.start(version(), "on-demand")
-        call = asyncio.ensure_future(environment.invoke(invocation("r1", b"1")))
+        call = asyncio.ensure_future(invoke(environment, invocation("r1", b"1")))
         await clock.advance(0.5)
         call.cancel()
         await asyncio.wait([call])
         await clock.advance(1)
         assert finished == [b"1"]
-        assert (await environment.invoke(invocation("r2", b"2"))).payload == b"2"
+        assert (await invoke(environment, invocation("r2", b"2"))).payload == b"2"
 
 
 async def test_ending_takes_the_sandbox_away() -> None:
     async with Bench(echo) as bench:
         environment = await bench.worker.start(version(), "on-demand")
-        await environment.invoke(invocation("r1"))
+        await invoke(environment, invocation("r1"))
         assert (bench.worker.count, bench.worker.promised_mb) == (1, 128)
         await environment.end("SPINDOWN")
         await environment.end("SPINDOWN")
@@ -370,7 +370,7 @@ async def test_ending_in_the_middle_answers_the_caller() -> None:
     async with Bench(script) as bench:
         environment = await bench.worker.start(version(), "on-demand")
         await environment.ready()
-        call = asyncio.ensure_future(environment.invoke(invocation("r1")))
+        call = asyncio.ensure_future(invoke(environment, invocation("r1")))
         await asyncio.sleep(0.1)
         await environment.end("FAILURE")
         assert (await call).error_type == "Sandbox.Failure"
@@ -379,7 +379,7 @@ async def test_ending_in_the_middle_answers_the_caller() -> None:
 async def test_json_logs() -> None:
     async with Bench(echo) as bench:
         environment = await bench.worker.start(version(format="JSON"), "on-demand")
-        await environment.invoke(invocation("r1", want_log=True))
+        await invoke(environment, invocation("r1", want_log=True))
         kinds = [json.loads(line)["type"] for line in bench.lines()]
         assert kinds == ["platform.initStart", "platform.start", "platform.report"]
 
@@ -398,7 +398,7 @@ async def test_a_restart_that_takes_for_ever_fails_the_invocation(monkeypatch: p
         await environment.ready()
         monkeypatch.setattr(bench.sandbox, "restart", slow)
         with pytest.raises(SandboxFailure, match="could not be restarted"):
-            await environment.invoke(invocation("r1"))
+            await invoke(environment, invocation("r1"))
         assert not environment.alive
 
 
@@ -418,10 +418,10 @@ async def test_a_timeout_while_the_runtime_restarts_leaves_nothing_behind(
         monkeypatch.setattr(sandbox, "restart", slow)
         sandbox.kill()
         await clock.advance(0.1)
-        assert (await environment.invoke(invocation("r1"))).error_type == "Sandbox.Timedout"
-        assert (await environment.invoke(invocation("r2"))).error_type == "Sandbox.Timedout", "two restarts in a row"
+        assert (await invoke(environment, invocation("r1"))).error_type == "Sandbox.Timedout"
+        assert (await invoke(environment, invocation("r2"))).error_type == "Sandbox.Timedout", "two restarts in a row"
         monkeypatch.undo()
-        assert (await environment.invoke(invocation("r3", b"3"))).payload == b"3"
+        assert (await invoke(environment, invocation("r3", b"3"))).payload == b"3"
 
 
 async def test_an_effect_that_fails_does_not_lose_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -440,7 +440,7 @@ async def test_an_effect_that_fails_does_not_lose_the_answer(monkeypatch: pytest
         await environment.ready()
         monkeypatch.setattr(bench.sandbox, "kill", broken)
         monkeypatch.setattr(bench.sandbox, "max_memory_used", broken)
-        outcome = await environment.invoke(invocation("r1"))
+        outcome = await invoke(environment, invocation("r1"))
         assert outcome.error_type == "Sandbox.Timedout"
         assert [str(error) for error in reported] == ["no such cgroup"]
         monkeypatch.undo()
@@ -456,7 +456,7 @@ async def test_a_giant_trace_header_is_left_out() -> None:
     async with Bench(script) as bench:
         environment = await bench.worker.start(version(), "on-demand")
         giant = msgspec.structs.replace(invocation("r1"), trace_id="x" * 100_000)
-        assert (await environment.invoke(giant)).payload == b'""'
+        assert (await invoke(environment, giant)).payload == b'""'
 
 
 async def test_a_worker_that_can_not_get_a_sandbox_promises_nothing() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lambdad.testing.sandbox import ScriptedRuntime
-from tests.component.worker.bench import Bench, invocation, version
+from tests.component.worker.bench import Bench, invocation, invoke, version
 
 pytestmark = pytest.mark.real_time
 
@@ -59,7 +59,7 @@ async def test_awslambdaric(code: Path) -> None:
         assert await environment.ready() is True
         for number in range(3):
             context = '{"custom": {"k": "v"}}' if number else None
-            outcome = await environment.invoke(invocation(f"r{number}", b'{"n": 1}', client_context=context))
+            outcome = await invoke(environment, invocation(f"r{number}", b'{"n": 1}', client_context=context))
             assert outcome.error is None
             assert json.loads(outcome.payload) == {
                 "event": {"n": 1},
@@ -68,9 +68,9 @@ async def test_awslambdaric(code: Path) -> None:
                 "custom": {"k": "v"} if number else None,
                 "left": True,
             }
-        failed = await environment.invoke(invocation("r9", b'"fail"'))
+        failed = await invoke(environment, invocation("r9", b'"fail"'))
         assert failed.error == "Unhandled"
         assert json.loads(failed.payload)["errorMessage"] == "on purpose"
         large = json.dumps("x" * 6_000_000).encode()
-        outcome = await environment.invoke(invocation("r10", large))
+        outcome = await invoke(environment, invocation("r10", large))
         assert json.loads(outcome.payload)["event"] == "x" * 6_000_000

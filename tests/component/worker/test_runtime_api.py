@@ -8,7 +8,7 @@ import json
 from lambdad.testing.clock import VirtualClockLoop
 from lambdad.testing.sandbox import ScriptedRuntime
 from lambdad.worker.api import Environment, Stream
-from tests.component.worker.bench import Bench, invocation, version
+from tests.component.worker.bench import Bench, invocation, invoke, version
 
 NEXT = "/2018-06-01/runtime/invocation/next"
 
@@ -62,7 +62,7 @@ async def test_an_invocation_as_official_clients_do_it(clock: VirtualClockLoop) 
             asking = asyncio.ensure_future(client.ask("GET", NEXT))
             assert await environment.ready() is True
             call = asyncio.ensure_future(
-                environment.invoke(invocation("r1", b'{"k":1}', client_context='{\n"custom":{}}', cognito_identity="{}"))
+                invoke(environment, invocation("r1", b'{"k":1}', client_context='{\n"custom":{}}', cognito_identity="{}"))
             )
             status, fields, body = await asking
             assert (status, body) == (200, b'{"k":1}')
@@ -78,7 +78,7 @@ async def test_an_invocation_as_official_clients_do_it(clock: VirtualClockLoop) 
                 b'{"status":"OK"}',
             )
             assert (await call).payload == b'"done"'
-            second = asyncio.ensure_future(environment.invoke(invocation("r2", b"2")))
+            second = asyncio.ensure_future(invoke(environment, invocation("r2", b"2")))
             await clock.advance(0.5)
             assert not second.done(), "the environment is free only when the runtime asks again"
             status, _, body = await client.ask("GET", NEXT)
@@ -105,7 +105,7 @@ async def test_what_the_state_forbids_is_refused_and_harmless() -> None:
             )
             asking = asyncio.ensure_future(client.ask("GET", NEXT))
             await environment.ready()
-            call = asyncio.ensure_future(environment.invoke(invocation("r1")))
+            call = asyncio.ensure_future(invoke(environment, invocation("r1")))
             await asking
             status, _, body = await other.ask("POST", posting("r2"), b"1")
             assert (status, json.loads(body)) == (400, {"errorMessage": "Invalid request ID", "errorType": "InvalidRequestID"})
@@ -127,7 +127,7 @@ async def test_an_answer_that_is_too_large_gets_413_and_an_error() -> None:
         async with Client(bench) as client:
             asking = asyncio.ensure_future(client.ask("GET", NEXT))
             await environment.ready()
-            call = asyncio.ensure_future(environment.invoke(invocation("r1")))
+            call = asyncio.ensure_future(invoke(environment, invocation("r1")))
             await asking
             status, _, body = await client.ask("POST", posting("r1"), b"x" * 6291557)
             assert (
@@ -188,7 +188,7 @@ async def test_a_client_that_hung_up_while_it_waited_gets_the_event_when_it_asks
             gone.writer.write(f"GET {NEXT} HTTP/1.1\r\n\r\n".encode())
             await environment.ready()
         await asyncio.sleep(0.01)
-        call = asyncio.ensure_future(environment.invoke(invocation("r1", b"7")))
+        call = asyncio.ensure_future(invoke(environment, invocation("r1", b"7")))
         await asyncio.sleep(0.01)
         async with Client(bench) as client:
             assert (await client.ask("GET", NEXT))[2] == b"7"
@@ -240,5 +240,5 @@ async def test_user_code_on_http_does_not_take_the_channels_events() -> None:
         async with Client(bench) as client:
             client.writer.write(f"GET {NEXT} HTTP/1.1\r\n\r\n".encode())
             await asyncio.sleep(0.01)
-            assert (await environment.invoke(invocation("r1"))).payload == b"channel"
-            assert (await environment.invoke(invocation("r2"))).payload == b"channel"
+            assert (await invoke(environment, invocation("r1"))).payload == b"channel"
+            assert (await invoke(environment, invocation("r2"))).payload == b"channel"

@@ -8,7 +8,7 @@ from lambdad.testing.clock import VirtualClockLoop
 from lambdad.testing.sandbox import ScriptedRuntime, request_id
 from lambdad.worker.api import Environment, Outcome, Stream
 from lambdad.worker.stream import HIGH_WATER
-from tests.component.worker.bench import Bench, invocation, version
+from tests.component.worker.bench import Bench, invocation, invoke, version
 
 HTML = "text/html"
 
@@ -45,8 +45,8 @@ async def test_pieces_come_one_by_one_and_the_outcome_after_them() -> None:
 async def test_a_caller_who_wants_it_whole_gets_it_whole() -> None:
     async with Bench(in_pieces) as bench:
         environment = await bench.worker.start(version(), "on-demand")
-        assert (await environment.invoke(invocation("r1"))).payload == b"abc"
-        assert (await environment.invoke(invocation("r2", want_log=True))).payload == b"abc"
+        assert (await invoke(environment, invocation("r1"))).payload == b"abc"
+        assert (await invoke(environment, invocation("r2", want_log=True))).payload == b"abc"
 
 
 async def test_a_buffered_answer_to_a_streaming_caller_is_an_outcome() -> None:
@@ -83,7 +83,7 @@ async def test_an_error_in_the_middle_is_in_the_completion() -> None:
             b'{"errorType":"Broken"}',
         )
         assert stream.content_type == "application/octet-stream"
-        assert (await environment.invoke(invocation("r2"))).error == "Unhandled"
+        assert (await invoke(environment, invocation("r2"))).error == "Unhandled"
 
 
 async def test_a_timeout_ends_the_stream(clock: VirtualClockLoop) -> None:
@@ -125,7 +125,7 @@ async def test_a_slow_reader_slows_the_runtime_down(clock: VirtualClockLoop) -> 
         async for piece in stream.chunks:
             size += len(piece)
         assert size == 20_000_000
-        assert (await environment.invoke(invocation("r2"))).error == "Unhandled", "20 MB are too large for a buffered answer"
+        assert (await invoke(environment, invocation("r2"))).error == "Unhandled", "20 MB are too large for a buffered answer"
 
 
 async def test_a_reader_who_hangs_up_does_not_stop_the_function(clock: VirtualClockLoop) -> None:
@@ -142,6 +142,6 @@ async def test_a_reader_who_hangs_up_does_not_stop_the_function(clock: VirtualCl
 async def test_a_buffered_answer_in_pieces_has_the_buffered_limit() -> None:
     async with Bench(flood) as bench:
         environment = await bench.worker.start(version(timeout=60), "on-demand")
-        outcome = await environment.invoke(invocation("r1"))
+        outcome = await invoke(environment, invocation("r1"))
         assert outcome.error_type == "Function.ResponseSizeTooLarge" and b"(6291556 bytes)" in outcome.payload
         assert bench.sandbox.restarts == 0

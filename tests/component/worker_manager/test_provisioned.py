@@ -16,6 +16,8 @@ from lambdad.testing.snapshots import SnapshotRecords, make_function, make_versi
 from lambdad.worker_manager.api import Allocation
 from lambdad.worker_manager.service import INIT_FAILURE, LocalWorkerManager
 
+from .leases import lease
+
 ONE, TWO = make_version(version="1", build="build-1"), make_version(version="2", build="build-2")
 FUNCTION = make_function(latest=make_version(build="build-2"), versions={"1": ONE, "2": TWO})
 Opener = Callable[[SnapshotRecords], Awaitable[LocalWorkerManager]]
@@ -52,7 +54,7 @@ async def manager(worker: ScriptedWorker, records: SnapshotRecords) -> AsyncIter
 
 
 async def hold(manager: LocalWorkerManager, version: Version, seconds: float) -> str:
-    async with manager.lease(version) as environment:
+    with await lease(manager, version) as environment:
         await asyncio.sleep(seconds)
         return environment.id
 
@@ -100,7 +102,7 @@ async def test_what_dies_is_replaced(
     worker.started[0].die()
     await clock.advance(0.1)
     assert manager.allocation(function, "1") == Allocation(2, None)
-    async with manager.lease(ONE) as environment:
+    with await lease(manager, ONE) as environment:
         next(each for each in worker.started if each.id == environment.id).die()
     await clock.advance(0.1)
     assert manager.allocation(function, "1") == Allocation(2, None)

@@ -14,6 +14,8 @@ from lambdad.testing.environments import ScriptedWorker
 from lambdad.testing.snapshots import SnapshotRecords, make_function, make_version
 from lambdad.worker_manager.service import LocalWorkerManager
 
+from .leases import lease
+
 VERSION = make_version()
 
 
@@ -36,7 +38,7 @@ async def manager(worker: ScriptedWorker, records: SnapshotRecords) -> AsyncIter
 
 
 async def hold(manager: LocalWorkerManager, seconds: float) -> str:
-    async with manager.lease(VERSION) as environment:
+    with await lease(manager, VERSION) as environment:
         await asyncio.sleep(seconds)
         return environment.id
 
@@ -102,7 +104,7 @@ async def test_an_update_ends_idle_environments_now_and_busy_ones_when_they_retu
     await clock.advance(1.0)
     assert len(worker.environments()) == 1
     assert manager.introspect()[0].retired
-    async with manager.lease(new) as environment:
+    with await lease(manager, new) as environment:
         assert environment.version is new
     await busy
     await clock.advance(0.1)
@@ -115,7 +117,7 @@ async def test_a_published_version_outlives_updates_and_dies_with_the_function(
     published = make_version(version="1", build="build-1")
     function = make_function(latest=make_version(build="build-2"), versions={"1": published})
     records.put(function)
-    async with manager.lease(published):
+    with await lease(manager, published):
         pass
     records.put(msgspec.structs.replace(function, latest=make_version(build="build-3")))
     await clock.advance(1.0)
@@ -128,7 +130,7 @@ async def test_a_published_version_outlives_updates_and_dies_with_the_function(
 async def test_a_build_that_is_no_longer_current_is_not_kept_warm(
     manager: LocalWorkerManager, worker: ScriptedWorker, clock: VirtualClockLoop
 ) -> None:
-    async with manager.lease(make_version(build="replaced long ago")):
+    with await lease(manager, make_version(build="replaced long ago")):
         pass
     await clock.advance(1.0)
     assert worker.environments() == [] and manager.introspect() == []
@@ -235,13 +237,13 @@ async def test_with_scarce_memory_a_start_ends_an_idle_one_before(
     manager = LocalWorkerManager(LocalPlacement([worker]), records, memory_left=lambda: 0 if short else None, memory_floor=1)
     await hold(manager, 0.0)
     short = True
-    async with manager.lease(other):
+    with await lease(manager, other):
         assert worker.started[0].ended == "SPINDOWN"
     await manager.close()
 
 
 async def test_an_environment_that_died_in_use_is_not_reused(manager: LocalWorkerManager, worker: ScriptedWorker) -> None:
-    async with manager.lease(VERSION):
+    with await lease(manager, VERSION):
         worker.started[0].lose()
     assert await hold(manager, 0.0) == "env-2"
 
@@ -303,7 +305,7 @@ async def test_idle_environments_of_others_make_room() -> None:
     records = SnapshotRecords(make_function(latest=VERSION), make_function("other", latest=other))
     manager = LocalWorkerManager(LocalPlacement([worker]), records)
     assert await hold(manager, 0.0) == "env-1"
-    async with manager.lease(other) as environment:
+    with await lease(manager, other) as environment:
         assert environment.id == "env-2"
         assert worker.started[0].ended == "SPINDOWN"
         with pytest.raises(PlatformError, match="No worker has 128 MB"):

@@ -24,6 +24,7 @@ _JOINED = 16_384
 """Bytes below which one copy into a single write is cheaper than a vectored write."""
 
 _HEADER = struct.Struct(">BBHI")
+_scan = json.JSONDecoder().scan_once
 _NEXT_FRAME = _HEADER.pack(NEXT, 0, 0, 0)
 
 
@@ -47,7 +48,7 @@ class Channel:
         if len(data) < total:
             data = self._complete(data, total)
         self._rest = data[total:]
-        head = json.loads(data[8:start]) if head_length else {}
+        head = _scan(data[8:start].decode(), 0)[0] if head_length else {}
         return kind, head, data[start:total]
 
     def _read(self) -> bytes:

@@ -64,9 +64,9 @@ class LambdaContext:
         attributes.update(fixed)
         attributes["invoked_function_arn"] = head.get("arn")
         attributes["tenant_id"] = head.get("tenant")
-        client = head.get("client_context")
+        client, identity = head.get("client_context"), head.get("cognito_identity")
         attributes["client_context"] = _parsed(client, "Client Context", ClientContext) if client else None
-        attributes["identity"] = _parsed(head.get("cognito_identity") or "{}", "Cognito Identity", CognitoIdentity)
+        attributes["identity"] = _parsed(identity, "Cognito Identity", CognitoIdentity) if identity else CognitoIdentity({})
         attributes["_epoch_deadline_time_in_ms"] = head["deadline_ms"]
 
     def get_remaining_time_in_millis(self) -> int:

@@ -10,9 +10,9 @@ from lambdad_runtime import faults, handler, logs, payloads, start
 from lambdad_runtime.channel import INVOKE, Channel
 from lambdad_runtime.context import LambdaContext, fixed_attributes
 from lambdad_runtime.telemetry import Lines, Telemetry, replace_standard_streams
+from lambdad_runtime.trace import TraceVariable
 
 _INIT_WARNING = "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code."
-_TRACE = "_X_AMZN_TRACE_ID"
 
 
 class InitFailed(Exception):
@@ -29,7 +29,7 @@ class Runtime:
         self._as_json = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
         self._streams: tuple[Lines, Lines] = replace_standard_streams(telemetry)
         self._fixed = fixed_attributes(dict(os.environ))
-        self._trace = os.environ.get(_TRACE)
+        self._trace = TraceVariable()
 
     def load(self, head: dict, path: list[str], preloaded: frozenset):
         """INIT: the handler. Raises InitFailed, and lets exits (SystemExit and the like) through."""
@@ -61,7 +61,7 @@ class Runtime:
             request_id = head["id"]
             self._current.request_id = request_id
             self._current.tenant_id = head.get("tenant")
-            self._follow(head.get("trace"))
+            self._trace.set(head.get("trace"))
             try:
                 context = LambdaContext(self._fixed, head)
                 event = payloads.event_of(body)
@@ -82,18 +82,11 @@ class Runtime:
         logs.write_error(self._telemetry, payload, self._as_json)
         self._channel.error(request_id, payload["errorType"], payloads.encode(payload))
 
-    def _follow(self, trace: str | None) -> None:
-        if trace != self._trace:
-            self._trace = trace
-            if trace is None:
-                os.environ.pop(_TRACE, None)
-            else:
-                os.environ[_TRACE] = trace
-
     def end_lines(self) -> None:
         """Let out what was printed without a line end."""
         for stream in self._streams:
-            stream.end()
+            if stream.partial:
+                stream.end()
 
 
 def exit_status(error: BaseException) -> int:

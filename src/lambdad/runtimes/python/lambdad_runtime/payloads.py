@@ -10,18 +10,38 @@ import json
 import marshal
 import sys
 from decimal import Decimal
-from json.encoder import encode_basestring, encode_basestring_ascii
+from json.encoder import c_make_encoder, encode_basestring, encode_basestring_ascii
 
 from lambdad_runtime.faults import Fault
 
 _ESCAPES = sys.version_info < (3, 12)
 """Before Python 3.12 AWS's runtime escapes what is not ASCII."""
 _quote = encode_basestring_ascii if _ESCAPES else encode_basestring
-_encode = json.JSONEncoder(ensure_ascii=_ESCAPES).encode
+_encoder = json.JSONEncoder(ensure_ascii=_ESCAPES)
+_scan = json.JSONDecoder().scan_once
+
+
+def _fast_encode():
+    """What the standard library's encoder makes anew in each call, made once. It need not look for circles: marshal refuses
+    those before. Where there is no C encoder, the ordinary way."""
+    if c_make_encoder is None:
+        return _encoder.encode
+    pieces = c_make_encoder(None, _encoder.default, _quote, None, ": ", ", ", False, False, True)
+    return lambda value: "".join(pieces(value, 0))
+
+
+_encode = _fast_encode()
 
 
 def event_of(body: bytes):
     """The event behind an invocation's body. Raises Fault, type Runtime.UnmarshalError."""
+    try:
+        text = body.decode()
+        event, end = _scan(text, 0)
+        if end == len(text):
+            return event
+    except (ValueError, RecursionError, StopIteration):
+        pass  # white space around it, a byte order mark, or no JSON: the ordinary way tells
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -67,7 +67,7 @@ class Lines(io.RawIOBase):
         self.mode = "wb"
         self._telemetry = telemetry
         self._number = fd
-        self._partial = b""
+        self.partial = b""
 
     def writable(self) -> bool:
         return True
@@ -84,21 +84,21 @@ class Lines(io.RawIOBase):
         with self._telemetry.lock:
             cut = data.rfind(b"\n") + 1
             if cut:
-                pieces = (self._partial + data[:cut]).split(b"\n")
+                pieces = (self.partial + data[:cut]).split(b"\n")
                 pieces.pop()
-                self._partial = data[cut:]
+                self.partial = data[cut:]
                 self._telemetry.write_lines([piece + b"\n" for piece in pieces])
             else:
-                self._partial += data
-            if len(self._partial) >= _PARTIAL_LIMIT:
+                self.partial += data
+            if len(self.partial) >= _PARTIAL_LIMIT:
                 self.end()
         return len(data)
 
     def end(self) -> None:
         """Let out what has no line end yet: the invocation, or the process, is over."""
-        if self._partial:
+        if self.partial:
             with self._telemetry.lock:
-                partial, self._partial = self._partial, b""
+                partial, self.partial = self.partial, b""
                 if partial:
                     self._telemetry.write(TEXT, partial)
 

@@ -1,0 +1,34 @@
+"""1,000 warm environments of 1,000 functions: all listed, all answering again.
+
+Functions count, so the second answer proves that the environment is the one that gave the first.
+"""
+
+from bench import processes
+from bench.client import invoke_all, together
+from bench.context import Context
+from bench.functions import COUNT, FIRST, SECOND, create
+from bench.rows import Beside, Row, at_least
+
+CONNECTIONS = 8
+
+
+def measure(context: Context) -> list[Row]:
+    count = context.choose(1_000, 100)
+    names = [f"warm-{number}" for number in range(count)]
+    with context.lambdad() as server:
+        create(server, names, COUNT, memory=128)
+        context.say(f"  invokes {count:,} functions")
+        cold = invoke_all(server.port, names, CONNECTIONS)
+        assert {each.body for each in cold} == {FIRST}
+        listed = server.introspect()["environments"]
+        warm = invoke_all(server.port, names, CONNECTIONS)
+        again = sum(each.body == SECOND for each in warm)
+        memory = sum(processes.pss(each["pid"]) for each in listed) / len(listed)
+        itself = processes.pss(server.process.pid)
+    return [
+        Row(f"environments of {count:,} functions, warm and listed", len(listed), goals=(at_least(count),)),
+        Row("… that answer again", again, goals=(at_least(count),)),
+        Row("… a second call of each, together", together(warm), "ms", Beside("the first", together(cold))),
+        Row("… memory of each (PSS)", memory, "MB"),
+        Row("… memory of lambdad itself (PSS)", itself, "MB"),
+    ]

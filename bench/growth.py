@@ -12,18 +12,18 @@ def measure(context: Context) -> list[Row]:
     with context.lambdad() as server:
         create(server, ["echo"], ECHO)
 
-        def invoke(count: int) -> int:
+        def invoke(count: int, seconds: int) -> int:
             done = 0
             while done < count:
-                seen = load(url_of(server, "echo"), 16, 3)
+                seen = load(url_of(server, "echo"), 16, seconds)
                 assert seen.errors == 0, f"{seen.errors} errors"
                 done += seen.requests
             return done
 
-        first = invoke(10_000)
+        first = invoke(10_000, 1)
         before = processes.pss(server.process.pid)
         context.say(f"  {before:.1f} MB after {first:,} invokes")
-        more = invoke(invokes)
+        more = invoke(invokes, 5)
         after = processes.pss(server.process.pid)
     return [
         Row(f"lambdad's memory after {first + more:,} invokes (PSS)", after, "MB", Beside(f"after {first:,}", before)),

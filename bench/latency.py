@@ -7,7 +7,7 @@ figures are medians of the rounds.
 
 from bench.context import Context
 from bench.functions import ECHO, create
-from bench.load import bare_path, compared, in_turns, url_of
+from bench.load import bare_path, compared, connected, in_turns, url_of
 from bench.rows import Row, at_most, ratio_at_least, ratio_at_most
 
 PERCENTILES = ("p50", "p90", "p99")
@@ -18,15 +18,17 @@ def measure(context: Context) -> list[Row]:
     with context.lambdad() as server, bare_path() as bare_url:
         create(server, ["echo"], ECHO)
         url, rows = url_of(server, "echo"), []
+        errors, requests = 0.0, 0.0
         for connections, figures, goals in (
             (1, PERCENTILES, {"p50": ratio_at_most(2)}),
             (16, (*PERCENTILES, "rate"), {"rate": ratio_at_least(0.5)}),
             (64, (*PERCENTILES, "rate"), {"p99": at_most(40)}),
         ):
-            context.say(f"  {connections} connections")
+            context.say(f"  {connected(connections)}")
             ours, bare = in_turns(url, bare_url, connections, rounds, seconds)
-            what = f"warm invoke, {connections} connection{'s' if connections > 1 else ''}"
+            what = f"warm invoke, {connected(connections)}"
             rows += compared(what, ours, "bare", bare, figures, goals)
-        errors, requests = sum(ours.samples("errors")), sum(ours.samples("requests"))
-        rows.append(Row(f"… of {requests:,} requests, failed", errors, goals=(at_most(0),)))
+            errors += sum(ours.samples("errors"))
+            requests += sum(ours.samples("requests"))
+    rows.append(Row(f"… failed, of all {requests:,.0f} requests", errors, goals=(at_most(0),)))
     return rows

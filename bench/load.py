@@ -47,6 +47,10 @@ def url_of(server: Server, name: str) -> str:
     return f"{server.url}/2015-03-31/functions/{name}/invocations"
 
 
+def connected(count: int) -> str:
+    return f"{count} connection{'s' if count > 1 else ''}"
+
+
 def load(url: str, connections: int, seconds: int) -> Load:
     """POSTs of 1 KB of JSON, as `load.lua` says."""
     if shutil.which("wrk") is None:

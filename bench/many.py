@@ -5,7 +5,7 @@ Two lambdads run side by side and take turns, each with the function that is inv
 
 from bench.context import Context
 from bench.functions import ECHO, create
-from bench.load import compared, in_turns, url_of
+from bench.load import compared, connected, in_turns, url_of
 from bench.rows import Row, ratio_at_least, ratio_at_most
 
 
@@ -19,7 +19,7 @@ def measure(context: Context) -> list[Row]:
         urls, rows = (url_of(server, "echo"), url_of(small, "echo")), []
         for connections, figures in ((1, ("p50", "p90", "p99")), (16, ("p50", "p90", "p99", "rate"))):
             crowded, alone = in_turns(*urls, connections, rounds, seconds)
-            what = f"with {others:,} functions, {connections} connection{'s' if connections > 1 else ''}"
+            what = f"with {others:,} functions, {connected(connections)}"
             goals = {"p50": ratio_at_most(1.1), "rate": ratio_at_least(0.9)}
             rows += compared(what, crowded, "with one", alone, figures, goals)
     return rows

@@ -3,7 +3,8 @@
 *numpy and pandas* are inside the function's zip, without their tests and without byte code, as one would upload them; the bare
 interpreter imports them from a folder where they are compiled. A round makes a function of new content, which lambdad unpacks
 and compiles while it is created; *first* is that function's first environment, *second* is one more after its configuration
-has changed. *boto3* is the host's; the function makes a client when it is imported. Bare and ours take turns.
+has changed. *boto3* is the host's; the function makes a client when it is imported, and should cost what
+making the client costs where the import is done already. Bare and ours take turns.
 
 pip installs numpy and pandas once, into bench/.cache.
 """
@@ -33,6 +34,8 @@ WITH_CLIENT = "import boto3\n\nclient = boto3.client('s3', region_name='us-east-
 BARE_CLIENT = "import boto3, time; begun = time.perf_counter(); {make}; print((time.perf_counter() - begun) * 1000)".format(
     make="boto3.client('s3', region_name='us-east-1')"
 )
+NO_SLOWER = ratio_at_most(1.05)
+"""Two medians of the same thing differ by as much."""
 SDK = {"PYTHONPATH": str(Path(boto3.__file__).parents[1])}
 
 
@@ -65,23 +68,20 @@ def numpy_and_pandas(context: Context, server: Server, rounds: int) -> list[Row]
     once = statistics.median(first)
     return [
         Row(f"{what}, first environment", once, "ms", beside, (ratio_at_most(1.3),), first),
-        Row("… second environment", statistics.median(second), "ms", Beside("the first", once), (ratio_at_most(1.0),), second),
+        Row("… second environment", statistics.median(second), "ms", Beside("the first", once), (NO_SLOWER,), second),
     ]
 
 
 def first_client(server: Server, rounds: int) -> list[Row]:
     names = [f"client-{number}" for number in range(rounds)]
     create(server, names, {"app.py": WITH_CLIENT + COUNT["app.py"]})
-    bare, imports, ours = [], [], []
+    bare, ours = [], []
     for name in names:
         bare.append(float(interpreters.run((interpreters.PYTHON, "-c", BARE_CLIENT), SDK)))
-        imports.append(interpreters.milliseconds((interpreters.PYTHON, "-c", "import boto3"), SDK))
         ours.append(cold(server, name))
-    what, median = "cold start, boto3 and a client of S3 at the top", statistics.median(ours)
-    return [
-        Row(what, median, "ms", Beside("bare, the client alone", statistics.median(bare), bare), (), ours),
-        Row(what, median, "ms", Beside("`python3 -c 'import boto3'`", statistics.median(imports), imports)),
-    ]
+    beside = Beside("the client alone, bare", statistics.median(bare), bare)
+    what = "cold start, `import boto3` and a client of S3 at the top"
+    return [Row(what, statistics.median(ours), "ms", beside, (ratio_at_most(1.3),), ours)]
 
 
 def cold(server: Server, name: str) -> float:

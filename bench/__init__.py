@@ -1,6 +1,6 @@
 """lambdad's speed and size, measured; one command for all of it.
 
-    make bench                                    everything, some twenty minutes
+    make bench                                    everything, some twelve minutes
     python -m bench --only latency cold --quick   two families, shorter and coarser
     python -m bench --list                        what there is
 

@@ -19,6 +19,7 @@ class Context:
         self._started = 0
 
     def choose(self, full: Choice, quick: Choice) -> Choice:
+        """How much of something: in a full run, and with --quick."""
         return quick if self.quick else full
 
     @contextlib.contextmanager

@@ -25,10 +25,11 @@ def measure(context: Context) -> list[Row]:
         again = sum(each.body == SECOND for each in warm)
         memory = sum(processes.pss(each["pid"]) for each in listed) / len(listed)
         itself = processes.pss(server.process.pid)
+    what = f"{count:,} warm environments"
     return [
-        Row(f"environments of {count:,} functions, warm and listed", len(listed), goals=(at_least(count),)),
-        Row("… that answer again", again, goals=(at_least(count),)),
-        Row("… a second call of each, together", together(warm), "ms", Beside("the first", together(cold))),
-        Row("… memory of each (PSS)", memory, "MB"),
-        Row("… memory of lambdad itself (PSS)", itself, "MB"),
+        Row(f"{what}, listed", len(listed), goals=(at_least(count),)),
+        Row(f"{what}, answering again", again, goals=(at_least(count),)),
+        Row(f"{what}, all invoked again, {CONNECTIONS} at a time", together(warm), "ms", Beside("the first", together(cold))),
+        Row(f"{what}, memory of each, PSS", memory, "MB"),
+        Row(f"{what}, memory of lambdad itself, PSS", itself, "MB"),
     ]

@@ -26,6 +26,6 @@ def measure(context: Context) -> list[Row]:
         more = invoke(invokes, 5)
         after = processes.pss(server.process.pid)
     return [
-        Row(f"lambdad's memory after {first + more:,} invokes (PSS)", after, "MB", Beside(f"after {first:,}", before)),
-        Row("… how much more", after - before, "MB", goals=(at_most(20),)),
+        Row(f"lambdad's memory after {first + more:,} invokes, PSS", after, "MB", Beside(f"after {first:,}", before)),
+        Row(f"lambdad's memory, growth in {more:,} invokes, PSS", after - before, "MB", goals=(at_most(20),)),
     ]

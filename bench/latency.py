@@ -30,5 +30,5 @@ def measure(context: Context) -> list[Row]:
             rows += compared(what, ours, "bare", bare, figures, goals)
             errors += sum(ours.samples("errors"))
             requests += sum(ours.samples("requests"))
-    rows.append(Row(f"… failed, of all {requests:,.0f} requests", errors, goals=(at_most(0),)))
+    rows.append(Row(f"warm invokes that failed, of {requests:,.0f}", errors, goals=(at_most(0),)))
     return rows

@@ -21,14 +21,14 @@ def measure(context: Context) -> list[Row]:
     with context.lambdad() as server:
         itself = server.process.pid
         rows = [
-            Row("memory of lambdad, just started (PSS)", processes.pss(itself), "MB", goals=(at_most(45),)),
-            Row("… (RSS)", processes.rss(itself), "MB", goals=(at_most(45),)),
+            Row("memory of lambdad, just started, PSS", processes.pss(itself), "MB", goals=(at_most(45),)),
+            Row("memory of lambdad, just started, RSS", processes.rss(itself), "MB", goals=(at_most(45),)),
         ]
         create(server, names[:1], COUNT)
         invoke_all(server.port, names[:1], 1)
         rows += [
-            Row("memory of lambdad, idle with one function (PSS)", processes.pss(itself), "MB", goals=(at_most(45),)),
-            Row("… (RSS)", processes.rss(itself), "MB", goals=(at_most(45),)),
+            Row("memory of lambdad, idle with one function, PSS", processes.pss(itself), "MB", goals=(at_most(45),)),
+            Row("memory of lambdad, idle with one function, RSS", processes.rss(itself), "MB", goals=(at_most(45),)),
         ]
         create(server, names[1:], COUNT)
         invoke_all(server.port, names[1:], 8)
@@ -37,6 +37,8 @@ def measure(context: Context) -> list[Row]:
         together = [processes.pss(pid) + processes.pss(processes.parent(pid)) for pid in pids]
     return [
         *rows,
-        Row("memory of an idle Python environment (PSS)", statistics.median(runtimes), "MB", None, (at_most(3),), runtimes),
-        Row("… with its supervisor", statistics.median(together), "MB", samples=together),
+        Row("memory of an idle Python environment, PSS", statistics.median(runtimes), "MB", None, (at_most(3),), runtimes),
+        Row(
+            "memory of an idle Python environment with its supervisor, PSS", statistics.median(together), "MB", samples=together
+        ),
     ]

@@ -68,7 +68,7 @@ def numpy_and_pandas(context: Context, server: Server, rounds: int) -> list[Row]
     once = statistics.median(first)
     return [
         Row(f"{what}, first environment", once, "ms", beside, (ratio_at_most(1.3),), first),
-        Row("… second environment", statistics.median(second), "ms", Beside("the first", once), (NO_SLOWER,), second),
+        Row(f"{what}, second environment", statistics.median(second), "ms", Beside("the first", once), (NO_SLOWER,), second),
     ]
 
 

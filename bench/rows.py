@@ -43,6 +43,8 @@ class Beside:
 
 @dataclass(frozen=True)
 class Row:
+    """One line of the table. Across runs `what` and what is beside it tell which."""
+
     what: str
     figure: float
     unit: str = ""
@@ -108,7 +110,7 @@ def with_unit(number: str, unit: str) -> str:
 
 
 def quantile(samples: Sequence[float], share: float) -> float:
-    """The smallest sample that `share` of them do not exceed; the median is the middle of the two where there are two."""
+    """The sample that `share` of them are below; the median, as usual, may lie between two."""
     if share == 0.5:
         return statistics.median(samples)
     return sorted(samples)[min(len(samples) - 1, int(len(samples) * share))]
@@ -120,7 +122,7 @@ def markdown(sections: Sequence[Section], facts: Mapping[str, Any]) -> str:
     for section in sections:
         lines += [f"| {row} |" for row in section.rows]
         if section.failure:
-            lines.append(f"| {section.family} | failed | {section.failure} | – | – |")
+            lines.append(f"| {section.family} | failed | {section.failure.splitlines()[0]} | – | – |")
     return "\n".join([*lines, "", "; ".join(f"{name}: {words(value)}" for name, value in facts.items())])
 
 

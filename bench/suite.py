@@ -1,4 +1,4 @@
-"""The families of measurements, in the order in which they are run and printed."""
+"""The families of measurements, in the order in which they are run and printed. A new one is a module that is added here."""
 
 from typing import Protocol
 

@@ -9,15 +9,16 @@ each at a time.
 
 import statistics
 import sys
-import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.acceptance.server import Server
 
-from bench import functions, interpreters
+from bench import interpreters
 from bench.client import Connection
 from bench.context import Context
+from bench.functions import COUNT, COUNT_NODE, PYTHON, create, node
 from bench.rows import Beside, Goal, Row, at_most, quantile, ratio_at_most
 
 PAUSE = 0.05
@@ -25,67 +26,62 @@ PAUSE = 0.05
 AT_A_TIME = 10
 
 
+@dataclass(frozen=True)
+class Subject:
+    """What is started, what it is beside, and the goals of its median and its 99th percentile."""
+
+    name: str
+    runtime: str
+    files: Mapping[str, str]
+    bare: Sequence[str]
+    p50: tuple[Goal, ...]
+    p99: tuple[Goal, ...] = ()
+
+
+BARE_PYTHON = (interpreters.PYTHON, "-c", "pass")
+OF_PYTHON = Subject(PYTHON, PYTHON, COUNT, BARE_PYTHON, (at_most(4), ratio_at_most(0.3)), (at_most(15),))
+WITHOUT_STEMS = Subject(f"{PYTHON}, no stems", PYTHON, COUNT, BARE_PYTHON, (at_most(12),))
+
+
 def measure(context: Context) -> list[Row]:
-    rounds, rows = context.choose(20, 2), []
-    python = (interpreters.PYTHON, "-c", "pass")
+    rounds = context.choose(20, 2)
     with context.lambdad() as server:
-        rows += starts(
-            server, rounds, functions.PYTHON, functions.COUNT, python, (at_most(4), ratio_at_most(0.3)), (at_most(15),)
-        )
-        runtime, node = functions.node(server), interpreters.node()
-        if runtime is not None and node is not None:
+        rows = starts(server, OF_PYTHON, rounds)
+        runtime, executable = node(server), interpreters.node()
+        if runtime is not None and executable is not None:
             goals = (at_most(8), ratio_at_most(0.3))
-            rows += starts(server, rounds, runtime, functions.COUNT_NODE, (node, "-e", "0"), goals, ())
+            rows += starts(server, Subject(runtime, runtime, COUNT_NODE, (executable, "-e", "0"), goals), rounds)
         else:
             context.say("  there is no Node.js here: not measured")
     with context.lambdad("--stems", "0", "--most-stems", "0") as server:
-        name = f"{functions.PYTHON}, no stems"
-        rows += starts(server, rounds, functions.PYTHON, functions.COUNT, python, (at_most(12),), (), name)
+        rows += starts(server, WITHOUT_STEMS, rounds)
     return rows
 
 
-def starts(
-    server: Server,
-    rounds: int,
-    runtime: str,
-    files: Mapping[str, str],
-    bare: Sequence[str],
-    p50: tuple[Goal, ...],
-    p99: tuple[Goal, ...],
-    name: str = "",
-) -> list[Row]:
-    cold(server, [f"first-{runtime.replace('.', '-')}"], runtime, files)
+def starts(server: Server, subject: Subject, rounds: int) -> list[Row]:
+    cold(server, subject, ["first"])
     ours: list[float] = []
     interpreter: list[float] = []
     forks: list[float] = []
     for number in range(rounds):
-        ours += cold(server, [f"cold-{runtime.replace('.', '-')}-{number}-{each}" for each in range(AT_A_TIME)], runtime, files)
-        interpreter += [interpreters.milliseconds(bare) for _ in range(AT_A_TIME)]
+        ours += cold(server, subject, [f"{number}-{each}" for each in range(AT_A_TIME)])
+        interpreter += [interpreters.milliseconds(subject.bare) for _ in range(AT_A_TIME)]
         forks += bare_forks(AT_A_TIME)
-    what = f"cold start, {name or runtime}"
-    beside = Beside(f"`{Path(bare[0]).name} {' '.join(bare[1:])}`", statistics.median(interpreter), interpreter)
+    what, p50 = f"cold start, {subject.name}", statistics.median(ours)
+    bare = f"`{Path(subject.bare[0]).name} {' '.join(subject.bare[1:])}`"
+    fork = Beside("a bare fork into namespaces", statistics.median(forks), forks)
     return [
-        Row(f"{what}, p50", statistics.median(ours), "ms", beside, p50, ours),
-        Row(
-            f"{what}, p50",
-            statistics.median(ours),
-            "ms",
-            Beside("a bare fork into namespaces", statistics.median(forks), forks),
-        ),
-        Row(f"{what}, p99", quantile(ours, 0.99), "ms", Beside(beside.what, quantile(interpreter, 0.99)), p99),
+        Row(f"{what}, p50", p50, "ms", Beside(bare, statistics.median(interpreter), interpreter), subject.p50, ours),
+        Row(f"{what}, p50", p50, "ms", fork),
+        Row(f"{what}, p99", quantile(ours, 0.99), "ms", Beside(bare, quantile(interpreter, 0.99)), subject.p99),
     ]
 
 
-def cold(server: Server, names: Sequence[str], runtime: str, files: Mapping[str, str]) -> list[float]:
-    functions.create(server, names, files, runtime)
-    times = []
+def cold(server: Server, subject: Subject, suffixes: Sequence[str]) -> list[float]:
+    names = [f"cold-{subject.runtime.replace('.', '-')}-{suffix}" for suffix in suffixes]
+    create(server, names, subject.files, subject.runtime)
     with Connection(server.port) as connection:
-        for name in names:
-            time.sleep(PAUSE)
-            answer = connection.invoke(name)
-            assert answer.body == functions.FIRST, answer
-            times.append(answer.milliseconds)
-    return times
+        return [connection.cold_start(name, PAUSE) for name in names]
 
 
 def bare_forks(count: int) -> list[float]:

@@ -1,7 +1,8 @@
 """Memory of idle environments and of lambdad itself.
 
 PSS is what a process has alone, and its part of what it shares with others, which for stems of one launcher is most. So the
-figure of an environment depends on how many there are; here there are 50. An environment is its runtime process; the supervisor
+figure of an environment depends on how many there are; here there are 50, and
+the stems that lambdad keeps ready. An environment is its runtime process; the supervisor
 is the process beside it in the sandbox. lambdad is measured when it has started, and when it has made and invoked a function.
 """
 

@@ -3,8 +3,8 @@
 *numpy and pandas* are inside the function's zip, without their tests and without byte code, as one would upload them; the bare
 interpreter imports them from a folder where they are compiled. A round makes a function of new content, which lambdad unpacks
 and compiles while it is created; *first* is that function's first environment, *second* is one more after its configuration
-has changed. *boto3* is the host's; the function makes a client when it is imported, and should cost what
-making the client costs where the import is done already. Bare and ours take turns.
+has changed. *boto3* is the host's; the function makes a client when it is imported, and should cost what making the client
+costs where the import is done already. Bare and ours take turns.
 
 pip installs numpy and pandas once, into bench/.cache.
 """
@@ -13,7 +13,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-import time
 from importlib import metadata
 from pathlib import Path
 
@@ -24,16 +23,15 @@ from tests.acceptance.server import Server
 from bench import interpreters
 from bench.client import Connection
 from bench.context import Context
-from bench.functions import COUNT, FIRST, PYTHON, create
+from bench.functions import COUNT, PYTHON, create
 from bench.rows import Beside, Row, ratio_at_most
 
 CACHE = Path(__file__).parent / ".cache" / PYTHON
 PACKAGES = ("numpy", "pandas")
 WITH_PACKAGES = "import numpy, pandas\n"
-WITH_CLIENT = "import boto3\n\nclient = boto3.client('s3', region_name='us-east-1')\n"
-BARE_CLIENT = "import boto3, time; begun = time.perf_counter(); {make}; print((time.perf_counter() - begun) * 1000)".format(
-    make="boto3.client('s3', region_name='us-east-1')"
-)
+CLIENT = "boto3.client('s3', region_name='us-east-1')"
+WITH_CLIENT = f"import boto3\n\nclient = {CLIENT}\n"
+BARE_CLIENT = f"import boto3, time; begun = time.perf_counter(); {CLIENT}; print((time.perf_counter() - begun) * 1000)"
 NO_SLOWER = ratio_at_most(1.05)
 """Two medians of the same thing differ by as much."""
 SDK = {"PYTHONPATH": str(Path(boto3.__file__).parents[1])}
@@ -85,11 +83,8 @@ def first_client(server: Server, rounds: int) -> list[Row]:
 
 
 def cold(server: Server, name: str) -> float:
-    time.sleep(0.5)  # for what creating it has left to do
     with Connection(server.port) as connection:
-        answer = connection.invoke(name)
-    assert answer.body == FIRST, answer
-    return answer.milliseconds
+        return connection.cold_start(name, rest=0.5)
 
 
 def installed(context: Context) -> dict[str, bytes]:

@@ -28,11 +28,7 @@ format: $(VENV)/tested
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/tested
-	$(BIN)/python bench/run.py
-	$(BIN)/python bench/scale.py burst
-	$(BIN)/python bench/scale.py sustained
-	$(BIN)/python bench/scale.py warm
-	$(BIN)/python bench/placement.py
+	$(BIN)/python -m bench
 
 docs: $(VENV)/installed
 	$(BIN)/python -m lambdad.assembly.compatibility > docs/compatibility.md

@@ -31,7 +31,7 @@ def work(connection: socket.socket) -> None:
 
 
 def spawn() -> list[socket.socket]:
-    parents = []
+    parents: list[socket.socket] = []
     for _ in range(WORKERS):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         if os.fork() == 0:

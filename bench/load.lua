@@ -10,7 +10,7 @@ wrk.headers["X-Amz-Date"] = "20261121T000000Z"
 done = function(summary, latency, requests)
   local errors = summary.errors
   print(string.format(
-    'FIGURES {"p50_us":%d,"p99_us":%d,"requests":%d,"seconds":%.3f,"errors":%d}',
-    latency:percentile(50), latency:percentile(99), summary.requests, summary.duration / 1e6,
+    'FIGURES {"p50_us":%d,"p90_us":%d,"p99_us":%d,"requests":%d,"seconds":%.3f,"errors":%d}',
+    latency:percentile(50), latency:percentile(90), latency:percentile(99), summary.requests, summary.duration / 1e6,
     errors.connect + errors.read + errors.write + errors.status + errors.timeout))
 end

@@ -1,7 +1,9 @@
-"""Placement by simulation: hundreds of workers, thousands of functions, a seeded day's hour; no sandboxes, no clock.
+"""Placement by simulation: lambdad's policy beside simpler ones.
 
-    python bench/placement.py                  lambdad's policy beside three simpler ones, half a minute
-    python bench/placement.py --workers 400 --functions 5000 --requests 200000 --seed 7
+Hundreds of workers, thousands of functions, a seeded hour; no sandboxes, no clock. By itself it prints all figures as a table:
+
+    python -m bench.placement                  half a minute
+    python -m bench.placement --workers 400 --functions 5000 --requests 200000 --seed 7
 
 Requests come at random (Poisson), functions are called as unequally as in life (Zipf), memory, durations and use of memory
 vary by function. Idle environments are kept ten minutes, used most recently first, and make room when nothing fits: as the
@@ -20,6 +22,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from bench.context import Context
+from bench.rows import Beside, Row
 from lambdad.placement.policy import Candidate, choose
 
 Policy = Callable[[Sequence[Candidate], int], int | None]
@@ -66,6 +70,14 @@ class Figures:
     utilisation: list[float] = field(default_factory=list)
     empty: list[float] = field(default_factory=list)
     spread: list[float] = field(default_factory=list)
+
+    @property
+    def mean_utilisation(self) -> float:
+        return statistics.mean(self.utilisation)
+
+    @property
+    def mean_spread(self) -> float:
+        return statistics.mean(self.spread) if self.spread else 0.0
 
 
 class Fleet:
@@ -168,6 +180,30 @@ def simulate(policy: Policy, *, workers: int, functions: int, requests: int, hou
     return fleet.figures
 
 
+def policies(seed: int) -> dict[str, Policy]:
+    """lambdad's first."""
+    return {"lambdad": choose, "most free": most_free, "first fit": first_fit, "by chance": chance(random.Random(seed))}
+
+
+def measure(context: Context) -> list[Row]:
+    requests, hour = context.choose((50_000, 1800.0), (5_000, 180.0))
+    found = {}
+    for name, policy in policies(seed=1).items():
+        context.say(f"  {name}")
+        found[name] = simulate(policy, workers=200, functions=3_000, requests=requests, hour=hour, seed=1)
+    ours, *others = found
+    readings: tuple[tuple[str, str, Callable[[Figures], float]], ...] = (
+        ("utilisation", "%", lambda figures: 100 * figures.mean_utilisation),
+        ("cold starts of all requests", "%", lambda figures: 100 * figures.cold / requests),
+        ("spread of busy processors", "", lambda figures: figures.mean_spread),
+    )
+    return [
+        Row(f"placement, simulated: {what}", read(found[ours]), unit, Beside(name, read(found[name])))
+        for what, unit, read in readings
+        for name in others
+    ]
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--workers", type=int, default=200)
@@ -178,18 +214,11 @@ def main() -> None:
     options = arguments.parse_args()
     print("| policy | utilisation | empty workers | cold starts | code fetched | refused | crowded | spread |")
     print("|---|---|---|---|---|---|---|---|")
-    for name, policy in (
-        ("lambdad", choose),
-        ("most free", most_free),
-        ("first fit", first_fit),
-        ("by chance", chance(random.Random(options.seed))),
-    ):
+    for name, policy in policies(options.seed).items():
         found = simulate(policy, **vars(options))
         shares = [found.cold, found.fetched, found.refused, found.crowded]
-        cells = [statistics.mean(found.utilisation), statistics.mean(found.empty)]
-        cells += [each / options.requests for each in shares]
-        spread = statistics.mean(found.spread) if found.spread else 0.0
-        print(f"| {name} | {' | '.join(f'{cell:.1%}' for cell in cells)} | {spread:.2f} |", flush=True)
+        cells = [found.mean_utilisation, statistics.mean(found.empty), *(each / options.requests for each in shares)]
+        print(f"| {name} | {' | '.join(f'{cell:.1%}' for cell in cells)} | {found.mean_spread:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Where the time of a cold start goes: take, specialise, START to NEXT, first invoke; milliseconds, in one process.
 
-    python bench/stages.py python3.11 30     a table: median and 99th percentile of every stage
+    python -m bench.stages python3.11 30     a table: median and 99th percentile of every stage
 
-Drives the sandboxes through their door, without HTTP, worker and logs; `run.py` measures the whole.
+Drives the sandboxes through their door, without HTTP, worker and logs; `cold` measures the whole.
 """
 
 import argparse
@@ -15,8 +15,6 @@ import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
 
 from lambdad.artifacts.api import Prepared
 from lambdad.runtime_api import frames

@@ -1,0 +1,27 @@
+"""The families of measurements, in the order in which they are run and printed. A new one is a module that is added here."""
+
+from typing import Protocol
+
+from bench import burst, cold, density, growth, latency, many, memory, packages, placement
+from bench.context import Context
+from bench.rows import Row
+
+
+class Family(Protocol):
+    """A module. The first line of its docstring is its title."""
+
+    __name__: str
+    __doc__: str | None
+
+    def measure(self, context: Context) -> list[Row]: ...
+
+
+FAMILIES: tuple[Family, ...] = (latency, many, growth, cold, burst, packages, memory, density, placement)
+
+
+def name_of(family: Family) -> str:
+    return family.__name__.rpartition(".")[2]
+
+
+def title_of(family: Family) -> str:
+    return (family.__doc__ or "").partition("\n")[0].rstrip(".")

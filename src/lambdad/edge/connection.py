@@ -33,15 +33,40 @@ class Connection(asyncio.Protocol):
     """Made by the server for each client."""
 
     __slots__ = (
-        "_application", "_body_limit", "_busy", "_can_write", "_chunks", "_current", "_discarded", "_ending", "_expects",
-        "_head_size", "_header_error", "_headers", "_in_message", "_keep", "_lingering", "_loop", "_modern", "_parser",
-        "_queue", "_reading", "_refusal", "_request", "_server", "_size", "_starting", "_streaming", "_transport", "_url",
-        "deadline", "writer",
+        "_application",
+        "_body_limit",
+        "_busy",
+        "_can_write",
+        "_chunks",
+        "_current",
+        "_discarded",
+        "_ending",
+        "_expects",
+        "_head_size",
+        "_header_error",
+        "_headers",
+        "_http_1_1",
+        "_in_message",
+        "_keep",
+        "_lingering",
+        "_loop",
+        "_modern",
+        "_parser",
+        "_queue",
+        "_reading",
+        "_refusal",
+        "_request",
+        "_server",
+        "_size",
+        "_starting",
+        "_streaming",
+        "_transport",
+        "_url",
+        "deadline",
+        "writer",
     )  # fmt: skip
     _current: Request
-    """In progress, with whether its connection may be kept, and whether it speaks HTTP/1.1."""
-    _keep: bool
-    _modern: bool
+    """In progress. `_keep`: its connection may be kept; `_modern`: it speaks HTTP/1.1."""
 
     def __init__(self, server: "Server", loop: asyncio.AbstractEventLoop) -> None:
         self._server = server
@@ -57,6 +82,7 @@ class Connection(asyncio.Protocol):
         self._discarded = 0
         self._refusal: Response | None = None
         self._can_write: asyncio.Future[None] | None = None
+        self._keep = self._modern = True
         self._starting = False
         self.writer: asyncio.Task[None] | None = None
         """Of the answer in progress, where that is a stream."""
@@ -81,6 +107,7 @@ class Connection(asyncio.Protocol):
         self._chunks: list[bytes] = []
         self._size = 0
         self._body_limit = 0
+        self._http_1_1 = True
 
     # --- the transport's side ---------------------------------------------------------------------------------------------
 
@@ -163,13 +190,13 @@ class Connection(asyncio.Protocol):
         if self._request is not None:
             return  # A trailer: nothing of AWS's protocols that lambdad speaks is in one.
         key = self._server.header_names.get(name) or self._server.header_name(name)
-        text = value.decode("latin-1")
         headers = self._headers
-        if key in headers:
-            if key in _SINGLE:
-                self._header_error = f"repeated header {key}"
-            text = f"{headers[key]}, {text}"
-        headers[key] = text
+        if key not in headers:
+            headers[key] = value.decode("latin-1")
+            return
+        if key in _SINGLE:
+            self._header_error = f"repeated header {key}"
+        headers[key] = f"{headers[key]}, {value.decode('latin-1')}"
 
     def on_headers_complete(self) -> None:
         if self._refusal is not None:
@@ -177,12 +204,15 @@ class Connection(asyncio.Protocol):
         parser, headers = self._parser, self._headers
         method = parser.get_method().decode("latin-1")
         version = parser.get_http_version()
-        if version not in ("1.1", "1.0"):
+        self._http_1_1 = version == "1.1"
+        if not self._http_1_1 and version != "1.0":
             self._refuse(_plain(505, "HTTP version not supported"))
             return
-        problem = self._header_error or ("missing Host header" if version == "1.1" and "host" not in headers else "")
         length = headers.get("content-length")
-        if parser.should_upgrade() and (length not in (None, "0") or "transfer-encoding" in headers):
+        problem = self._header_error
+        if self._http_1_1 and "host" not in headers:
+            problem = problem or "missing Host header"
+        if "upgrade" in headers and (length not in (None, "0") or "transfer-encoding" in headers) and parser.should_upgrade():
             problem = "an Upgrade with a body is not supported"  # llhttp would take the body for the new protocol.
         target = self._url.decode("latin-1")
         if not target.startswith("/") and method != "OPTIONS":
@@ -196,7 +226,7 @@ class Connection(asyncio.Protocol):
         if length is not None and int(length) > self._body_limit:
             self._refuse(self._application.too_large(request, int(length)))
             return
-        if headers.get("expect", "").lower() == "100-continue" and version == "1.1":
+        if "expect" in headers and headers["expect"].lower() == "100-continue" and self._http_1_1:
             self._expects = length != "0"
             if self._expects and not self._busy and self._transport is not None:
                 self._transport.write(_CONTINUE)
@@ -222,8 +252,7 @@ class Connection(asyncio.Protocol):
         if chunks:
             request.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             self._chunks = []
-        keep = self._parser.should_keep_alive()
-        modern = self._parser.get_http_version() == "1.1"
+        keep, modern = self._parser.should_keep_alive(), self._http_1_1
         if not keep:
             self._ending = True
         if self._busy:

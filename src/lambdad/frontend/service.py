@@ -5,7 +5,8 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from lambdad.counter.api import Counter
 from lambdad.domain.errors import LambdadError, PlatformError
@@ -33,8 +34,7 @@ _TARGETS = 4096
 _log = logging.getLogger("lambdad.frontend")
 
 
-@dataclass(slots=True)
-class _Admitted:
+class _Admitted(Struct):
     """A request that passed every check."""
 
     target: Target

@@ -9,6 +9,7 @@ It runs three times in each invocation, so the text forms are plain f-strings an
 """
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from math import ceil
 from typing import Literal, assert_never
@@ -156,6 +157,13 @@ def render(event: Event, *, time_ms: int, format: Format = "Text", system_level:
     if SYSTEM_LEVELS[level(event)] < SYSTEM_LEVELS[system_level or "INFO"]:
         return None
     return _json(event, time_ms)
+
+
+def renderer(format: Format, system_level: str | None) -> Callable[[Event, int], str | None]:
+    """`render` for one format and level, given the event and its time."""
+    if format == "Text":
+        return _text
+    return lambda event, time_ms: render(event, time_ms=time_ms, format=format, system_level=system_level)
 
 
 def level(event: Event) -> str:

@@ -231,7 +231,8 @@ class ExecutionEnvironment:
             self._hand_over(*self._undelivered)
             return
         self._state, wanted = machine.step(self._state, event, self._now())
-        self._perform(wanted)
+        if wanted:
+            self._perform(wanted)
 
     def _perform(self, wanted: effects.Effects) -> None:
         rest = iter(wanted)

@@ -38,7 +38,7 @@ class EnvironmentLog:
         self._writer = writer
         self._wall = wall
         self.format: lines.Format = format
-        self._system_level = system_level
+        self._render = lines.renderer(format, system_level)
         self._start: tuple[lines.Start, int] | None = None
         self._tail: bytearray | None = None
 
@@ -62,7 +62,7 @@ class EnvironmentLog:
         now_ms = int(self._wall() * 1000)
         events = self._opened()
         for entry in entries:
-            text = lines.render(entry, time_ms=now_ms, format=self.format, system_level=self._system_level)
+            text = self._render(entry, now_ms)
             if text is not None:
                 events.append(LogEvent(now_ms, text))
         self._put(events)
@@ -76,7 +76,7 @@ class EnvironmentLog:
         if self._start is None:
             return []
         (start, time_ms), self._start = self._start, None
-        text = lines.render(start, time_ms=time_ms, format=self.format, system_level=self._system_level)
+        text = self._render(start, time_ms)
         return [] if text is None else [LogEvent(time_ms, text)]
 
     def _put(self, events: list[LogEvent]) -> None:

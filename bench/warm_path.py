@@ -122,7 +122,12 @@ class Rooms:
         self.decoder = frames.Decoder(frames.TO_RUNTIME)
         await turns(lambda: bool(SOCKETS))
         found: list[frames.Frame] = []
-        await turns(lambda: bool(found) or bool(found.extend(self._received()) or bool(found)))
+
+        def arrived() -> bool:
+            found.extend(self._received())
+            return bool(found)
+
+        await turns(arrived)
         self._respond(found)
         await turns(lambda: bool(self.client.answers))
         assert BODY in self.client.last and b" 200 " in self.client.last, self.client.last

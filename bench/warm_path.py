@@ -1,7 +1,7 @@
 """What a warm invoke costs lambdad itself: microseconds of CPU from the request's bytes to the answer's, in one process.
 
-    python bench/warm_path.py            the best of several rounds, and what Python functions it called
-    python bench/warm_path.py --calls 40 the 40 functions that take most
+    python -m bench.warm_path            the best of several rounds, and what Python functions it called
+    python -m bench.warm_path --calls 40 the 40 functions that take most
 
 The whole path with its real parts, from the connection's bytes to a frame on a runtime's socket and back, the log included; the
 runtime at the other end is this program itself, so that nobody has to be woken and no processor changes hands.
@@ -15,13 +15,10 @@ import itertools
 import json
 import pstats
 import socket
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from lambdad.artifacts.api import Prepared
 from lambdad.assembly.run import GARBAGE, loop_factory

@@ -110,6 +110,22 @@ class Sandbox(Protocol):
         ...
 
 
+class Template(Protocol):
+    """A sandbox whose runtime process has initialised itself and waits to be copied. Its end is the end of its copies."""
+
+    @property
+    def alive(self) -> bool: ...
+
+    async def restore(self) -> Sandbox:
+        """A sandbox of its own (/tmp, processes, network, limits) whose runtime process is a copy of the template's, and waits
+        for START. It has what was in the template's /tmp, and is specialised already. Raises SandboxFailure."""
+        ...
+
+    async def destroy(self) -> None:
+        """With all that were restored from it. Calling it twice is no error."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Interpreter:
     """A runtime that this host can run."""
@@ -140,6 +156,16 @@ class Sandboxes(Protocol):
 
     async def take(self, runtime: str) -> Sandbox:
         """A stem for the runtime: from the pool if one is ready, else made now. Raises SandboxFailure."""
+        ...
+
+    @property
+    def makes_templates(self) -> bool:
+        """Whether this level, on this host, can copy a runtime process into a sandbox of its own."""
+        ...
+
+    def template(self, sandbox: Sandbox, orders: socket.socket) -> Template:
+        """Of a specialised sandbox whose runtime process has said on its channel that it waits to be copied; `orders` is
+        that channel, and the template's from now on."""
         ...
 
     async def close(self) -> None:

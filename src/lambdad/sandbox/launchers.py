@@ -117,6 +117,10 @@ class Launcher:
         finally:
             del self._pending[identity]
 
+    def nest(self, identity: str, template: str, tmp_mb: int, control: socket.socket) -> None:
+        """Whether it is made is told on the other end of `control`. Raises SandboxFailure."""
+        self._tell({"op": "nest", "id": identity, "template": template, "tmp_mb": tmp_mb}, [control.fileno()])
+
     def destroy(self, identity: str) -> None:
         if not self.lost:
             self._tell({"op": "destroy", "id": identity})

@@ -18,6 +18,11 @@ def resident(supervisor: int, proc: Path = Path("/proc")) -> int:
     return total
 
 
+def resident_tree(root: int, proc: Path = Path("/proc")) -> int:
+    """The same with the process itself."""
+    return _anonymous(root, proc) + resident(root, proc)
+
+
 def _anonymous(pid: int, proc: Path) -> int:
     try:
         status = (proc / str(pid) / "status").read_text(encoding="utf-8", errors="replace")

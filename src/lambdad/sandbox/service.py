@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import shutil
+import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -13,13 +14,14 @@ from typing import Any
 
 from lambdad.domain.runtimes import RUNTIMES
 from lambdad.sandbox import root
-from lambdad.sandbox.api import Interpreter, Level, SandboxFailure
+from lambdad.sandbox.api import Interpreter, Level, Sandbox, SandboxFailure, Template
 from lambdad.sandbox.cgroups import Cgroups, Group
 from lambdad.sandbox.demand import HALF_LIFE, Demand
 from lambdad.sandbox.host import Host
 from lambdad.sandbox.instance import Instance, clean
 from lambdad.sandbox.launchers import Launcher, Recipe
 from lambdad.sandbox.stems import Places, Stem
+from lambdad.sandbox.templates import ForkTemplate, Nested
 
 _PACKAGE = Path(__file__).resolve().parent
 RUNTIME_API_PORT = 9001
@@ -156,6 +158,26 @@ class _Sandboxes:
         stem = await self._make(line)
         self._refill_soon(line)
         return stem
+
+    @property
+    def makes_templates(self) -> bool:
+        return False
+
+    def template(self, sandbox: Sandbox, orders: socket.socket) -> Template:
+        assert isinstance(sandbox, Stem)
+        return ForkTemplate(sandbox, orders, self._nest)
+
+    async def _nest(self, template: ForkTemplate) -> Nested:
+        identity = self._ids()
+        nested = Nested(identity, template, self._group(identity), self.limits_memory, self._ended)
+        self._stems.add(nested)
+        try:
+            await nested.made()
+        except BaseException:
+            await nested.destroy()
+            nested.discard()
+            raise
+        return nested
 
     async def close(self) -> None:
         self._closed = True
@@ -300,10 +322,7 @@ class _Sandboxes:
 
     async def _fork(self, launcher: Launcher, interpreter: Interpreter) -> Stem:
         identity = self._ids()
-        try:
-            group: Group | None = None if self._cgroups is None else self._cgroups.create(identity)
-        except OSError as error:
-            raise SandboxFailure(f"sandbox {identity}: its control group cannot be made: {error}") from error
+        group = self._group(identity)
         uid = self._uids.take() if self._host.root and self.level == "namespaces" else None
         if uid is not None:
             self._uid_of[identity] = uid
@@ -315,6 +334,12 @@ class _Sandboxes:
             raise SandboxFailure("the sandboxes are closed")
         self._stems.add(stem)
         return stem
+
+    def _group(self, identity: str) -> Group | None:
+        try:
+            return None if self._cgroups is None else self._cgroups.create(identity)
+        except OSError as error:
+            raise SandboxFailure(f"sandbox {identity}: its control group cannot be made: {error}") from error
 
     def _ended(self, stem: Stem) -> None:
         self._stems.discard(stem)
@@ -348,6 +373,11 @@ class NamespaceSandboxes(_Sandboxes):
     """The level `namespaces`."""
 
     level = "namespaces"
+
+    @property
+    def makes_templates(self) -> bool:
+        """A copy gets its capabilities over its own namespaces from the rules of user namespaces."""
+        return self._host.user_namespaces
 
     def _recipe(self, interpreter: Interpreter) -> Recipe:
         own = _own_executable()

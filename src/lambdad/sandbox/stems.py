@@ -13,7 +13,7 @@ from lambdad.sandbox.api import Exit, Limits, Process, SandboxFailure
 from lambdad.sandbox.cgroups import Group
 from lambdad.sandbox.launcher import messages
 from lambdad.sandbox.memory import OutOfMemory, Usage, WatchAt, judge, most_used
-from lambdad.sandbox.resident import resident
+from lambdad.sandbox.resident import resident, resident_tree
 
 _SLACK = 8 * MIB
 """Kernel memory of the processes (stacks, tables, sockets) on top of MemorySize and EphemeralStorage in the hard limit."""
@@ -29,11 +29,20 @@ _WATCH_AFTER = 0.05
 the beginning."""
 
 
+def hard_limit(limits: Limits) -> int:
+    """Bytes that the kernel never lets a sandbox have more of; see `memory`."""
+    return (limits.memory_mb + limits.ephemeral_mb) * MIB + _SLACK
+
+
 class Home(Protocol):
     """What a stem needs of its launcher."""
 
     def specialise(self, identity: str, task: str, opt: str | None, tmp_mb: int) -> Awaitable[int | None]:
         """Asked for at once; await the answer."""
+        ...
+
+    def nest(self, identity: str, template: str, tmp_mb: int, control: socket.socket) -> None:
+        """Make the place for a copy of a template's runtime process; news of it comes on `control`."""
         ...
 
     def destroy(self, identity: str) -> None: ...
@@ -87,7 +96,7 @@ class Stem:
         self,
         identity: str,
         control: socket.socket,
-        streams: Streams,
+        streams: Streams | None,
         home: Home,
         group: Group | None,
         watches_memory: bool,
@@ -122,6 +131,7 @@ class Stem:
         self._peak_counted = 0
         self._look_closer_at = 0.0
         self._destroying: asyncio.Task[None] | None = None
+        self._orphaned: Callable[[int, int | None, int | None], None] | None = None
         self.process: Process
         for future in (self._ready, self._started):
             future.add_done_callback(_look)
@@ -151,21 +161,42 @@ class Stem:
         mounted = self._home.specialise(self.id, task, opt, limits.ephemeral_mb)
         try:
             if self._group is not None:  # while the launcher is at work
-                hard = (limits.memory_mb + limits.ephemeral_mb) * MIB + _SLACK
-                self._group.limit(limits.memory_mb * MIB, hard, limits.processes)
+                self._group.limit(limits.memory_mb * MIB, hard_limit(limits), limits.processes)
                 self._group.prefer()
         finally:
             self._tmp_fd = await mounted
         if not self.alive:
             raise SandboxFailure(f"sandbox {self.id} is gone")
+        self._watch_soon()
+
+    def _watch_soon(self) -> None:
         if self._watches_memory:
             self._loop.call_later(_WATCH_AFTER, self._watch_again)
+
+    def become_template(self, orphaned: Callable[[int, int | None, int | None], None]) -> None:
+        """From now on its supervisor also tells of the end of others than the runtime process: their process id in the
+        sandbox, status and signal."""
+        self._orphaned = orphaned
+        self._tell({"op": "template"})
+
+    @property
+    def home(self) -> Home:
+        return self._home
+
+    @property
+    def places(self) -> Places:
+        return self._places
+
+    @property
+    def limits(self) -> Limits:
+        assert self._limits is not None
+        return self._limits
 
     def patrol(self) -> None:
         """Where no control group limits memory, lambdad comes along now and then, and ends what has too much."""
         if not self.alive or self._limits is None or self._watches_memory or self._supervisor == 0:
             return
-        used = resident(self._supervisor)
+        used = self._resident()
         self._peak_resident = max(self._peak_resident, used)
         if used > self._limits.memory_mb * MIB and not self.process.exited.done():
             self._out_of_memory = True
@@ -204,9 +235,13 @@ class Stem:
             raise SandboxFailure(f"sandbox {self.id} did not restart in time") from error
         return self.process
 
+    def _resident(self) -> int:
+        # Everything in the sandbox but its copies, where it has become a template: they are limited by themselves.
+        return resident(self._supervisor) if self._orphaned is None else resident_tree(self.process.pid)
+
     def max_memory_used(self) -> int:
         if self._group is None or not self._watches_memory or self._limits is None:
-            self._peak_resident = max(self._peak_resident, resident(self._supervisor))
+            self._peak_resident = max(self._peak_resident, self._resident())
             return self._peak_resident
         peak, now = self._group.peak(), self._loop.time()
         if peak != self._peak_charged or now >= self._look_closer_at:
@@ -284,6 +319,9 @@ class Stem:
                 self._take_process(pid)
             case "exited":
                 self._ended(message["status"], message["signal"])
+            case "reaped":
+                if self._orphaned is not None:
+                    self._orphaned(message["pid"], message["status"], message["signal"])
             case "failed":
                 failure = SandboxFailure(f"sandbox {self.id}: {message['error']}")
                 for future in (self._ready, self._started):

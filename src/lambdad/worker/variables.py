@@ -104,12 +104,14 @@ def _reserved(version: Version, place: Place) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(version.memory_size),
         "AWS_LAMBDA_FUNCTION_VERSION": version.version,
         "AWS_LAMBDA_INITIALIZATION_TYPE": place.initialization,
-        "AWS_LAMBDA_LOG_GROUP_NAME": version.logging.group,
-        "AWS_LAMBDA_LOG_STREAM_NAME": place.log_stream,
         "LAMBDA_TASK_ROOT": paths.task_root,
         "LAMBDA_RUNTIME_DIR": paths.runtime_root,
         **place.credentials,
     }
+    if place.initialization != "snap-start":
+        # https://docs.aws.amazon.com/lambda/latest/dg/snapstart-monitoring.html
+        reserved["AWS_LAMBDA_LOG_GROUP_NAME"] = version.logging.group
+        reserved["AWS_LAMBDA_LOG_STREAM_NAME"] = place.log_stream
     family = _family(version)
     if place.runtime_api:
         reserved["AWS_LAMBDA_RUNTIME_API"] = place.runtime_api

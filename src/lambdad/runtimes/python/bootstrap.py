@@ -49,10 +49,13 @@ def main(channel_fd: int = 3, telemetry_fd: int = 4) -> None:
     start.be_born()
     runtime = loop.Runtime(channel, telemetry)
     try:
-        runtime.serve(runtime.load(head, start.import_path(head, _ROOT), _PRELOADED))
-    except loop.InitFailed:
+        function = runtime.load(head, start.import_path(head, _ROOT), _PRELOADED)
+        if head.get("snapshot"):
+            runtime.be_restored(head, (channel_fd, telemetry_fd))
+        runtime.serve(function)
+    except loop.InitFailed as failed:
         runtime.end_lines()
-        os._exit(1)
+        os._exit(failed.status)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         os._exit(0)  # lambdad is gone
     except BaseException as error:

@@ -21,17 +21,21 @@ TMP_MB = 512
 def isolate(ports: Sequence[int], host_uid: Optional[int]) -> List[socket.socket]:
     """Own mounts, IPC, host name, network, cgroup root, /proc and /tmp; answers listening sockets on the new loopback."""
     kernel.unshare(kernel.NEWNS | kernel.NEWIPC | kernel.NEWUTS | kernel.NEWNET | kernel.NEWCGROUP)
-    kernel.mount("proc", "/proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
-    mount_tmp(TMP_MB, host_uid)
+    mount_proc()
+    owner = 0 if host_uid is None else host_uid
+    mount_tmp(TMP_MB, owner, owner)
     socket.sethostname(HOST_NAME)
     kernel.loopback_up()
     return [listen(port) for port in ports]
 
 
-def mount_tmp(size_mb: int, host_uid: Optional[int]) -> None:
-    """A /tmp that belongs to the sandbox's user; without root that is the launcher's own, which is 0 to it."""
-    owner = 0 if host_uid is None else host_uid
-    options = f"size={size_mb}m,mode=0700,uid={owner},gid={owner}"
+def mount_proc() -> None:
+    kernel.mount("proc", "/proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+
+
+def mount_tmp(size_mb: int, uid: int, gid: int) -> None:
+    """A /tmp that belongs to the sandbox's user, as the present user namespace calls it."""
+    options = f"size={size_mb}m,mode=0700,uid={uid},gid={gid}"
     kernel.mount("tmpfs", "/tmp", kernel.MS_NOSUID | kernel.MS_NODEV, options)
 
 
@@ -42,14 +46,21 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
-def _map_user(uid: int, gid: int) -> None:
+def map_user(uid: int, gid: int) -> None:
     """Inside a user namespace of its own this process is 993 and nobody else exists."""
-    kernel.unshare(kernel.NEWUSER)
     for name, text in (("setgroups", "deny"), ("uid_map", f"{UID} {uid} 1"), ("gid_map", f"{GID} {gid} 1")):
         _write(f"/proc/self/{name}", text)
-    # No user namespace below this one: they are where many kernel bugs begin. As the namespace's own limit it holds for
-    # whatever runs inside, whatever the host's is.
-    _write("/proc/sys/user/max_user_namespaces", "0")
+
+
+def forbid_user_namespaces() -> None:
+    """None below this one: they are where many kernel bugs begin. As the namespace's own limit it holds for whatever runs
+    inside, whatever the host's is."""
+    allow_user_namespaces(0)
+
+
+def allow_user_namespaces(most: int) -> None:
+    """Below the present one, at a time."""
+    _write("/proc/sys/user/max_user_namespaces", str(most))
 
 
 def _write(path: str, text: str) -> None:
@@ -70,7 +81,14 @@ def drop_privileges(host_uid: Optional[int], user_namespaces: bool) -> None:
         kernel.raise_permitted()
         kernel.set_dumpable(True)  # the change of user had unset it, and /proc/self belonged to root
     if user_namespaces:
-        _map_user(0 if host_uid is None else host_uid, 0 if host_uid is None else host_uid)
+        kernel.unshare(kernel.NEWUSER)
+        map_user(0 if host_uid is None else host_uid, 0 if host_uid is None else host_uid)
+        forbid_user_namespaces()
+    give_up_capabilities()
+
+
+def give_up_capabilities() -> None:
+    """Out of every set, for this process and whatever comes of it."""
     kernel.drop_bounding_set()
     kernel.clear_ambient()
     kernel.drop_capabilities()

@@ -56,6 +56,8 @@ class Launcher:
                 self.stem(message, fds)
             elif message["op"] == "specialise":
                 self.specialise(message)
+            elif message["op"] == "nest":
+                self.nest(message, fds)
             elif message["op"] == "destroy":
                 self.destroy(message["id"])
         except OSError as error:
@@ -125,6 +127,10 @@ class Launcher:
         raise NotImplementedError
 
     def specialise(self, message: "Dict[str, Any]") -> None:
+        raise NotImplementedError
+
+    def nest(self, message: "Dict[str, Any]", fds: "List[int]") -> None:
+        """Make the place for a copy of a template's runtime process."""
         raise NotImplementedError
 
     def destroy(self, identity: str) -> None:

@@ -4,11 +4,17 @@ Over AF_UNIX SOCK_SEQPACKET, which keeps packets whole and in order; unix(7). Ru
 
 To a launcher:   {"op": "stem", "id", "uid"}                  + [control, channel, output, telemetry, cgroup.procs…]
                  {"op": "specialise", "id", "task", "opt", "tmp_mb"}
+                 {"op": "nest", "id", "template", "tmp_mb"}         + [control]
                  {"op": "destroy", "id"}
 From a launcher: {"op": "launched"}; {"op": "specialised", "id"} + [tmp]; {"op": "failed", "id", "error"}
 To a sandbox:    {"op": "restart"} + [channel, output, telemetry]; {"op": "kill"}; {"op": "stop"}; {"op": "continue"}
 From a sandbox:  {"op": "ready"} + [runtime api, endpoint]; {"op": "started"}; {"op": "exited", "status", "signal"};
                  {"op": "failed", "error"}
+To a template's: {"op": "template"}, and from then on also from it: {"op": "reaped", "pid", "status", "signal"}
+To a nest:       {"op": "kill"}; {"op": "stop"}; {"op": "continue"}; {"op": "clear"}
+From a nest:     {"op": "ready"} + [its namespaces, in the order of `nests.SPACES`; tmp; runtime api, endpoint];
+                 {"op": "cleared"}; {"op": "failed", "error"}
+From a runtime process that was forked from a template, on a socket for this alone: {"op": "started", "pid"}
 """
 
 import array

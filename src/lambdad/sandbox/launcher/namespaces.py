@@ -4,7 +4,7 @@ import os
 import socket
 from typing import Any, Dict, List, Optional
 
-from . import isolation, kernel, loop, messages
+from . import isolation, kernel, loop, messages, nests
 
 _PRIVATE = "/.lambdad"
 _HOST = _PRIVATE + "/host"
@@ -37,6 +37,14 @@ class NamespaceLauncher(loop.Launcher):
         isolation.drop_privileges(message["uid"], self.order["user_namespaces"])
         return listeners
 
+    def nest(self, message: "Dict[str, Any]", fds: "List[int]") -> None:
+        """Answers on the control socket that came with the message, not on the launcher's."""
+        template = self.stems.get(message["template"])
+        if template is None:
+            raise ProcessLookupError(3, "the template is gone")
+        if os.fork() == 0:
+            nests.become_nest(fds[0], template, message["tmp_mb"], self.order["ports"])
+
     def settle_runtime(self) -> None:
         kernel.set_dumpable(True)
 
@@ -65,7 +73,8 @@ class NamespaceLauncher(loop.Launcher):
                 target, tree = trees.popitem()
                 kernel.attach_tree(tree, target)
             if message["tmp_mb"] != isolation.TMP_MB:
-                isolation.mount_tmp(message["tmp_mb"], self.uids[identity])  # over the one of the usual size
+                owner = self.uids[identity] or 0  # without root the sandbox's user is the launcher's own, 0 to itself
+                isolation.mount_tmp(message["tmp_mb"], owner, owner)  # over the one of the usual size
             tmp = os.open("/tmp", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         finally:
             kernel.setns(self._inner, kernel.NEWNS)

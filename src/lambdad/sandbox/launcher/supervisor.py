@@ -8,7 +8,7 @@ import os
 import select
 import signal
 import socket
-from typing import Callable, Dict, List, NoReturn, Optional
+from typing import Any, Callable, Dict, List, NoReturn, Optional
 
 from . import messages
 
@@ -31,15 +31,23 @@ class Supervisor:
         self._kill_all = kill_all
         self._signal_all = signal_all
         self._runtime: "Optional[int]" = None
+        self._reports_orphans = False
         self._wake, wake = socket.socketpair()
         self._wake.setblocking(False)
         wake.setblocking(False)
         self._waker = wake
 
     def run(self, fds: "List[int]") -> NoReturn:
+        """Start the runtime process, then look after it."""
+        self._notice_ends()
+        self._fork(fds)
+        self._attend()
+
+    def _notice_ends(self) -> None:
         signal.signal(signal.SIGCHLD, _noted)
         signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
-        self._fork(fds)
+
+    def _attend(self) -> NoReturn:
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
@@ -64,12 +72,17 @@ class Supervisor:
         except messages.Closed:
             self._kill_all(self._runtime)
             os._exit(0)
+        self._follow(message, fds)
+
+    def _follow(self, message: "Dict[str, Any]", fds: "List[int]") -> None:
         if message["op"] == "kill":
             self._kill_all(self._runtime)
         elif message["op"] == "stop":
             self._signal_all(self._runtime, signal.SIGSTOP)
         elif message["op"] == "continue":
             self._signal_all(self._runtime, signal.SIGCONT)
+        elif message["op"] == "template":
+            self._reports_orphans = True
         elif message["op"] == "restart":
             self._kill_all(self._runtime)
             self._reap_all()
@@ -110,15 +123,18 @@ class Supervisor:
                 return
 
     def _ended(self, pid: int, status: int) -> None:
-        if pid != self._runtime:
+        if pid != self._runtime and not self._reports_orphans:
             return
-        self._runtime = None
         code = os.waitstatus_to_exitcode(status)
         report: "Dict[str, object]" = {
             "op": "exited",
             "status": code if code >= 0 else None,
             "signal": -code if code < 0 else None,
         }
+        if pid == self._runtime:
+            self._runtime = None
+        else:
+            report.update(op="reaped", pid=pid)
         try:
             messages.send(self._control, report)
         except messages.Closed:

@@ -9,10 +9,12 @@ from json.encoder import encode_basestring_ascii as _quote
 
 START = 1
 INVOKE = 2
+RESTORE = 3
 NEXT = 16
 RESPONSE = 17
 ERROR = 18
 INIT_ERROR = 19
+SNAPSHOT = 23
 
 BODY_LIMIT = 6_291_556 + 1
 """Bytes. One more than a response may have: a longer one is cut to this length, which is what makes it too large."""
@@ -90,6 +92,11 @@ class Channel:
         """Report that the function can't be started; the process has to exit then."""
         head = '{"type":%s}' % _quote(error_type[:_TYPE_LIMIT])
         self._answer(INIT_ERROR, head.encode(), body, b"")
+
+    def snapshot(self, obstacle: str | None) -> None:
+        """Say that INIT is over and this process waits to be copied, or why it can't be."""
+        head = b"{}" if obstacle is None else json.dumps({"obstacle": obstacle[:_TYPE_LIMIT]}).encode()
+        self._answer(SNAPSHOT, head, b"", b"")
 
     def _answer(self, kind: int, head: bytes, body: bytes, after: bytes) -> None:
         if len(body) > BODY_LIMIT:

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 
-from lambdad_runtime import faults, handler, logs, payloads, start
+from lambdad_runtime import faults, handler, logs, payloads, snapshot, start
 from lambdad_runtime.channel import INVOKE, Channel
 from lambdad_runtime.context import LambdaContext, fixed_attributes
 from lambdad_runtime.telemetry import Lines, Telemetry, replace_standard_streams
@@ -16,7 +16,11 @@ _INIT_WARNING = "LAMBDA_WARNING: Unhandled exception. The most likely cause is a
 
 
 class InitFailed(Exception):
-    """The function can't be started; lambdad knows. The process has to exit with status 1."""
+    """The function can't be started; lambdad knows. The process has to exit with this status."""
+
+    def __init__(self, status: int = 1) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 class Runtime:
@@ -43,12 +47,33 @@ class Runtime:
             self._fail_init(error)
             raise InitFailed from error
 
-    def _fail_init(self, error: Exception) -> None:
+    def be_restored(self, head: dict, fds: tuple[int, int]) -> None:
+        """Wait as a template for SnapStart; returns in each execution environment that is restored from it.
+
+        Raises InitFailed where a hook fails, with the exit statuses of AWS's runtime.
+        """
+        try:
+            for function, args, kwargs in reversed(snapshot.hooks("before_snapshot")):
+                function(*args, **kwargs)
+        except Exception as error:
+            self._fail_init(error, "Runtime.BeforeCheckpointError")
+            raise InitFailed(64) from error
+        self.end_lines()
+        snapshot.take(self._channel, fds, head["environment"])
+        self._fixed = fixed_attributes(dict(os.environ))
+        try:
+            for function, args, kwargs in snapshot.hooks("after_restore"):
+                function(*args, **kwargs)
+        except Exception as error:
+            self._fail_init(error, "Runtime.AfterRestoreError")
+            raise InitFailed(65) from error
+
+    def _fail_init(self, error: Exception, error_type: str = "") -> None:
         logging.getLogger().warning(_INIT_WARNING)
         self.end_lines()
         payload = faults.payload_of(error)
         logs.write_error(self._telemetry, payload, self._as_json)
-        self._channel.init_error(payload["errorType"], payloads.encode(payload))
+        self._channel.init_error(error_type or payload["errorType"], payloads.encode(payload))
 
     def serve(self, function) -> None:
         """Answer invocations until lambdad closes the channel (EOFError) or the function ends the process."""

@@ -132,7 +132,7 @@ class Node:
         endpoints = FunctionEndpoints()
         plane = self._data_plane(floor, endpoints)
         links = CodeLinks(secrets.token_bytes(32), lambda: self._url, time.time)
-        control = self._control(floor, links, plane.manager)
+        control = self._control(floor, links, plane)
         await control.start()
         self._stack.push_async_callback(control.close)
         self._stack.push_async_callback(plane.frontend.close)
@@ -149,6 +149,7 @@ class Node:
                 "in_flight": plane.counter.total_in_flight(),
                 "pools": plane.manager.introspect(),
                 "environments": plane.worker.introspect(),
+                "templates": plane.worker.templates(),
                 **floor.sandboxes.introspect(),
             },
             metrics=lambda: metrics(plane.registry, plane.counter, plane.manager),
@@ -195,6 +196,13 @@ class Node:
         settings, close = self._settings, self._stack.push_async_callback
         registry = Registry()
         self._stack.callback(floor.records.listen(forget_in(registry)))
+        host_memory = HostMemory()
+        floor_mb = memory_floor(settings.memory_floor, host_memory.total())
+
+        def short_of_memory() -> bool:
+            left = host_memory.available()
+            return left is not None and left < floor_mb
+
         worker = LocalWorker(
             floor.sandboxes,
             floor.artifacts,
@@ -206,9 +214,10 @@ class Node:
             serve_endpoint=endpoints.serve,
             measured=registry.invoked,
             freeze_after=settings.freeze_after,
+            memory_short=short_of_memory,
         )
         close(worker.close)
-        host_memory = HostMemory()
+        self._stack.callback(floor.records.listen(forget_snapshots(worker)))
         placement = LocalPlacement([worker])
         manager = LocalWorkerManager(
             placement,
@@ -219,7 +228,7 @@ class Node:
             max_age=settings.max_age,
             throttled=registry.throttled,
             memory_left=host_memory.available,
-            memory_floor=memory_floor(settings.memory_floor, host_memory.total()),
+            memory_floor=floor_mb,
             parallel_starts=settings.parallel_starts or STARTS_PER_CORE * (os.cpu_count() or 1),
         )
         close(manager.close)
@@ -231,7 +240,9 @@ class Node:
         frontend = LocalFrontend(floor.records, counter, manager, delays=delays, grace=settings.grace)
         return _DataPlane(worker, manager, counter, registry, frontend)
 
-    def _control(self, floor: "_Floor", links: CodeLinks, manager: LocalWorkerManager) -> LambdaControl:
+    def _control(self, floor: "_Floor", links: CodeLinks, plane: "_DataPlane") -> LambdaControl:
+        manager = plane.manager
+
         def allocated(function: Function, qualifier: str) -> tuple[int, str | None]:
             allocation = manager.allocation(function, qualifier)
             return allocation.available, allocation.failure
@@ -246,6 +257,7 @@ class Node:
             location=lambda caller, code: links.location(code, caller),
             object_store=None,
             allocated=allocated,
+            snapshot=plane.worker.snapshot,
             now=time.time,
             new_id=uuid_text,
         )
@@ -302,6 +314,17 @@ def forget_in(registry: Registry) -> FunctionListener:
     def news(before: Function | None, after: Function | None) -> None:
         if before is not None and after is None:
             registry.forget(before.account, before.region, before.name)
+
+    return news
+
+
+def forget_snapshots(worker: LocalWorker) -> FunctionListener:
+    """A version's snapshot goes with it."""
+
+    def news(before: Function | None, after: Function | None) -> None:
+        kept = {} if after is None else after.versions
+        if before is not None:
+            worker.forget([each.build for number, each in before.versions.items() if number not in kept])
 
     return news
 

@@ -58,7 +58,7 @@ _HANDLER = re.compile(r"\S{1,128}")
 _DEAD_LETTER = re.compile(r"arn:aws[a-zA-Z-]*:(sqs|sns):[a-z0-9-]+:\d{12}:[^:]+")
 _SUBNET = re.compile(r"subnet-[0-9a-z]*")
 _SECURITY_GROUP = re.compile(r"sg-[0-9a-zA-Z]*")
-_SNAP_START = re.compile(r"java\d.*|python3\.(1[2-9]|[2-9]\d)|dotnet([89]|\d\d)")
+_SNAP_START = re.compile(r"java\d.*|python3\.(9|\d\d)|dotnet([89]|\d\d)")
 
 
 def check_name(name: str) -> None:
@@ -123,9 +123,16 @@ def _remedy(family: str, version: str) -> str:
             return "lambdad does not run this family of runtimes yet: package the function for provided.al2023"
 
 
-def check_snap_start(snap_start: str, runtime: str | None) -> None:
-    if snap_start != "None" and not _SNAP_START.fullmatch(runtime or ""):
+def check_snap_start(snap_start: str, runtime: str | None, ephemeral_storage: int) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html#snapstart-runtimes; Python from 3.9 on, AWS from 3.12."""
+    if snap_start == "None":
+        return
+    if not _SNAP_START.fullmatch(runtime or ""):
         raise InvalidParameterValue(f"{runtime} is not supported for SnapStart enabled functions.")
+    if ephemeral_storage > limits.EPHEMERAL_STORAGE:
+        raise InvalidParameterValue(
+            f"Ephemeral storage greater than {limits.EPHEMERAL_STORAGE} MB is not supported for SnapStart enabled functions."
+        )
 
 
 def check_configuration(params: Mapping[str, Any]) -> None:

@@ -24,6 +24,7 @@ from lambdad.wire.api import Handler
 
 PAGE = 50
 UNPUBLISHED = "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
+WITH_SNAP_START = "Provisioned Concurrency is not supported for SnapStart enabled function versions."
 NEEDS_VERSION = "The function resource provided must be an alias or a published version."
 
 
@@ -111,9 +112,12 @@ class Concurrency:
         config = ProvisionedConcurrency(params["ProvisionedConcurrentExecutions"], self._ledger.now_ms())
 
         def change(before: Function) -> Function:
-            version = require_version(before, name).version
+            target = require_version(before, name)
+            version = target.version
             if version == LATEST:
                 raise InvalidParameterValue(UNPUBLISHED)
+            if target.snap_start != "None":
+                raise InvalidParameterValue(WITH_SNAP_START)
             self._check_only_one(before, qualifier, version)
             self._check_provisioned(before, qualifier, config.requested)
             return replace(before, provisioned={**before.provisioned, qualifier: config})

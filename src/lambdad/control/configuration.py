@@ -9,6 +9,7 @@ from lambdad.control.logging_config import logging_of
 from lambdad.control.representation import config_sha256, runtime_version_arn
 from lambdad.domain.arns import LATEST, FunctionName
 from lambdad.domain.functions import Code, Function, Layer, Version
+from lambdad.domain.limits import EPHEMERAL_STORAGE
 
 BEING_CREATED = "The function is being created."
 """AWS gives this reason for updates too."""
@@ -48,7 +49,7 @@ def new_latest(
         description=params.get("Description") or "",
         timeout=params.get("Timeout") or 3,
         memory_size=params.get("MemorySize") or 128,
-        ephemeral_storage=(params.get("EphemeralStorage") or {}).get("Size") or 512,
+        ephemeral_storage=(params.get("EphemeralStorage") or {}).get("Size") or EPHEMERAL_STORAGE,
         architecture=architecture,
         environment=None if environment is None else dict(environment.get("Variables") or {}),
         logging=logging_of(name.name, params.get("LoggingConfig")),
@@ -136,13 +137,13 @@ def published(
 ) -> tuple[Function, Version]:
     """The function with `$LATEST` as its next version, and that version; the last one where nothing has changed since.
 
-    A version of code that is ready is Active at once: it is the same package.
+    A version of code that is ready is Active at once: it is the same package. SnapStart has it initialised first.
     """
     latest = function.latest
     last = published_already(function)
     if last is not None:
         return function, last
-    ready = latest.state == "Active" and latest.update_status == "Successful"
+    ready = latest.state == "Active" and latest.update_status == "Successful" and latest.snap_start == "None"
     state: Literal["Active", "Pending"] = "Active" if ready else "Pending"
     version = replace(
         latest,

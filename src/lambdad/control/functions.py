@@ -29,6 +29,7 @@ from lambdad.domain.arns import LATEST, FunctionName
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import InvalidParameterValue, ResourceConflict
 from lambdad.domain.functions import Code, DeletedFunction, Function, Layer, Version
+from lambdad.domain.limits import EPHEMERAL_STORAGE
 from lambdad.wire.api import Handler
 
 PAGE = 50
@@ -95,7 +96,8 @@ class Functions:
         check_supported(params)
         check_package_type(params)
         check_runtime(params["Runtime"], self._available())
-        check_snap_start((params.get("SnapStart") or {}).get("ApplyOn") or "None", params["Runtime"])
+        storage = (params.get("EphemeralStorage") or {}).get("Size") or EPHEMERAL_STORAGE
+        check_snap_start((params.get("SnapStart") or {}).get("ApplyOn") or "None", params["Runtime"], storage)
         check_configuration(params)
         check_tags(params.get("Tags") or {})
         if params.get("CodeSigningConfigArn"):
@@ -198,7 +200,7 @@ class Functions:
         if params.get("Layers") is not None:
             layers = resolve_layers(self._ledger.records, caller, params["Layers"], latest.layers)
         after = configured(latest, params, layers)
-        check_snap_start(after.snap_start, after.runtime)
+        check_snap_start(after.snap_start, after.runtime, after.ephemeral_storage)
         ledger = self._ledger
         return updated(before, after, now_ms=ledger.now_ms(), revision=ledger.new_id(), build=ledger.new_id())
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from lambdad.domain.arns import LATEST
 from lambdad.domain.errors import CallerError
-from lambdad.domain.functions import Code, Function, Version
+from lambdad.domain.functions import Code, Function, Optimization, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Step:
     code: Code
     layers: tuple[Code, ...]
     runtime: str | None
+    snapshot_of: Version | None = None
+    """The version, where a snapshot for SnapStart belongs to being ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class Failure:
     reason: str
     code: str
     """One of the API's StateReasonCode values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    optimization: Optimization = "Off"
 
 
 def failure_of(error: Exception) -> Failure:
@@ -50,15 +57,16 @@ def steps(function: Function) -> list[Step]:
     return [_step(version) for version in (function.latest, *function.versions.values()) if _unfinished(version)]
 
 
-def finished(function: Function, step: Step, failure: Failure | None, revision: str) -> Function:
+def finished(function: Function, step: Step, result: Ready | Failure, revision: str) -> Function:
     """The record after `step`; the same object where the record has moved on and the step means nothing to it."""
     version = function.latest if step.version == LATEST else function.versions.get(step.version)
     if version is None or version.build != step.build or not _unfinished(version):
         return function
-    after = _ready(version, revision) if failure is None else _failed(version, failure, revision)
+    failed = isinstance(result, Failure)
+    after = _failed(version, result, revision) if isinstance(result, Failure) else _ready(version, result, revision)
     if step.version != LATEST:
         return replace(function, versions={**function.versions, step.version: after})
-    return replace(function, latest=after, serving=None if failure is None else function.serving)
+    return replace(function, latest=after, serving=function.serving if failed else None)
 
 
 def _unfinished(version: Version) -> bool:
@@ -75,12 +83,19 @@ def _step(version: Version) -> Step:
         version.code,
         tuple(layer.code for layer in version.layers),
         version.runtime,
+        version if wants_snapshot(version) else None,
     )
 
 
-def _ready(version: Version, revision: str) -> Version:
+def wants_snapshot(version: Version) -> bool:
+    """`$LATEST` never has one: https://docs.aws.amazon.com/lambda/latest/dg/snapstart-activate.html"""
+    return version.snap_start == "PublishedVersions" and version.version != LATEST
+
+
+def _ready(version: Version, result: Ready, revision: str) -> Version:
     return replace(
         version,
+        optimization=result.optimization,
         revision_id=revision,
         state="Active",
         state_reason=None,

@@ -1,15 +1,17 @@
-"""The shell of the lifecycle: prepares the code of every build that is not ready, a few at a time."""
+"""The shell of the lifecycle: prepares the code of every build that is not ready, a few at a time, and takes its snapshot where
+SnapStart asks for one."""
 
 import asyncio
 import logging
 from collections.abc import Callable
 
 from lambdad.artifacts.api import Artifacts
+from lambdad.control.api import TakeSnapshot
 from lambdad.control.ledger import Ledger
-from lambdad.control.lifecycle import Failure, Step, failure_of, finished, steps
+from lambdad.control.lifecycle import Failure, Ready, Step, failure_of, finished, steps
 from lambdad.domain.arns import FunctionName
 from lambdad.domain.errors import LambdadError
-from lambdad.domain.functions import Function
+from lambdad.domain.functions import Function, SnapshotFailure
 
 LOG = logging.getLogger(__name__)
 
@@ -22,9 +24,10 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
 class Preparation:
     """Takes up what is unfinished at its start (also after a crash), then whatever the records' news brings."""
 
-    def __init__(self, ledger: Ledger, artifacts: Artifacts, *, parallel: int = PARALLEL) -> None:
+    def __init__(self, ledger: Ledger, artifacts: Artifacts, snapshot: TakeSnapshot, *, parallel: int = PARALLEL) -> None:
         self._ledger = ledger
         self._artifacts = artifacts
+        self._snapshot = snapshot
         self._parallel = parallel
         self._queue: asyncio.Queue[Step] = asyncio.Queue()
         self._known: set[str] = set()
@@ -61,21 +64,24 @@ class Preparation:
             finally:
                 self._known.discard(step.build)
 
-    async def _prepare(self, step: Step) -> Failure | None:
+    async def _prepare(self, step: Step) -> Ready | Failure:
         try:
             await self._artifacts.prepare(step.code, step.layers, step.runtime)
+            if step.snapshot_of is not None:
+                taken = await self._snapshot(step.snapshot_of)
+                return Failure(taken.reason, taken.code) if isinstance(taken, SnapshotFailure) else Ready(taken)
         except Exception as error:
             # The one blanket catch of this room: a function may fail, but never leave itself or others Pending for ever.
             if not isinstance(error, LambdadError):
                 LOG.exception("preparing %s of %s failed", step.version, step.name)
             return failure_of(error)
-        return None
+        return Ready()
 
-    async def _record(self, step: Step, failure: Failure | None) -> None:
+    async def _record(self, step: Step, result: Ready | Failure) -> None:
         pause = FIRST_PAUSE
         while True:
             try:
-                await self._ledger.decide(lambda: self._decide(step, failure))
+                await self._ledger.decide(lambda: self._decide(step, result))
             except LambdadError as error:
                 LOG.warning("the state of %s can't be recorded, trying again in %.1f s: %s", step.name, pause, error.message)
                 await asyncio.sleep(pause)
@@ -83,9 +89,9 @@ class Preparation:
             else:
                 return
 
-    def _decide(self, step: Step, failure: Failure | None) -> tuple[list[tuple[Function, Function]], None]:
+    def _decide(self, step: Step, result: Ready | Failure) -> tuple[list[tuple[Function, Function]], None]:
         function = self._ledger.function(FunctionName(step.account, step.region, step.name))
         if function is None:
             return [], None
-        after = finished(function, step, failure, self._ledger.new_id())
+        after = finished(function, step, result, self._ledger.new_id())
         return ([] if after is function else [(function, after)]), None

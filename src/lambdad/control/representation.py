@@ -60,8 +60,7 @@ def configuration(
         "PackageType": version.package_type,
         "Architectures": [version.architecture],
         "EphemeralStorage": {"Size": version.ephemeral_storage},
-        # Nothing takes snapshots here, so nothing is optimised by one.
-        "SnapStart": {"ApplyOn": version.snap_start, "OptimizationStatus": "Off"},
+        "SnapStart": {"ApplyOn": version.snap_start, "OptimizationStatus": version.optimization},
         "LoggingConfig": logging_answer(version.logging),
     }
     answer |= _optional(version)

@@ -8,7 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from lambdad.artifacts.api import Artifacts
 from lambdad.control.account import Account
 from lambdad.control.aliases import Aliases
-from lambdad.control.api import AccountLimits, Allocated, Location, ObjectStore, nothing_allocated
+from lambdad.control.api import (
+    AccountLimits,
+    Allocated,
+    Location,
+    ObjectStore,
+    TakeSnapshot,
+    no_snapshots,
+    nothing_allocated,
+)
 from lambdad.control.code import FunctionCode
 from lambdad.control.code_signing import CodeSigning
 from lambdad.control.concurrency import Concurrency
@@ -47,13 +55,15 @@ class LambdaControl:
         now: Callable[[], float],
         new_id: Callable[[], str],
         allocated: Allocated = nothing_allocated,
+        snapshot: TakeSnapshot = no_snapshots,
         parallel: int = PARALLEL,
         grace: float = GRACE,
     ) -> None:
         """`available`: identifiers of the runtimes that this host can run now. `architecture`: x86_64 or arm64, the host's.
 
-        `allocated`: what there is of a configuration of provisioned concurrency. `now`: epoch seconds. `new_id`: a new uuid
-        each time. `parallel`: packages prepared at once. `grace`: seconds that a package outlives its last reference.
+        `allocated`: what there is of a configuration of provisioned concurrency. `snapshot`: takes a version's, for
+        SnapStart. `now`: epoch seconds. `new_id`: a new uuid each time. `parallel`: packages prepared at once. `grace`: seconds
+        that a package outlives its last reference.
         """
         ledger = Ledger(records, writer, now=now, new_id=new_id)
         packages = Packages(ledger, artifacts, object_store, limits, grace=grace)
@@ -73,7 +83,7 @@ class LambdaControl:
             Account(ledger, limits),
         )
         self._operations: dict[str, Handler] = {name: each for noun in nouns for name, each in noun.operations.items()}
-        self._preparation = Preparation(ledger, artifacts, parallel=parallel)
+        self._preparation = Preparation(ledger, artifacts, snapshot, parallel=parallel)
         self._packages = packages
         self._loops: asyncio.Task[None] | None = None
 

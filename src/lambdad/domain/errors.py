@@ -6,7 +6,8 @@
     │   ├── InvalidParameterValue, InvalidRequestContent, CodeStorageExceeded, PolicyLengthExceeded, ...   400
     │   ├── AccessDenied, MissingAuthenticationToken, IncompleteSignature, UnrecognizedClient              403
     │   ├── ResourceNotFound, UnknownOperation                                                             404
-    │   ├── ResourceConflict                                                                               409
+    │   ├── SnapStartTimeout (SnapStartFailure is a 400)                                                   408
+    │   ├── ResourceConflict, SnapStartNotReady                                                            409
     │   ├── PreconditionFailed                                                                             412
     │   ├── RequestTooLarge, RequestEntityTooLarge                                                         413
     │   └── TooManyRequests                                                                                429
@@ -105,6 +106,26 @@ class UnrecognizedClient(CallerError):
 
     code = "UnrecognizedClientException"
     status = 403
+
+
+class SnapStartTimeout(CallerError):
+    """Lambda couldn't restore the snapshot within the timeout limit."""
+
+    code = "SnapStartTimeoutException"
+    status = 408
+
+
+class SnapStartFailure(CallerError):
+    """The afterRestore() runtime hook encountered an error. For more information, check the Amazon CloudWatch logs."""
+
+    code = "SnapStartException"
+
+
+class SnapStartNotReady(CallerError):
+    """Lambda is initializing your function. It will be ready to invoke once your function state becomes ACTIVE."""
+
+    code = "SnapStartNotReadyException"
+    status = 409
 
 
 class ResourceNotFound(CallerError):

@@ -12,6 +12,18 @@ State = Literal["Pending", "Active", "Inactive", "Failed"]
 UpdateStatus = Literal["Successful", "InProgress", "Failed"]
 
 
+Optimization = Literal["On", "Off"]
+"""`OptimizationStatus` of SnapStart."""
+
+
+class SnapshotFailure(Struct, frozen=True):
+    """The function's code failed in INIT, or in a hook before the snapshot."""
+
+    reason: str
+    code: str
+    """One of the API's StateReasonCode values."""
+
+
 class Code(Struct, frozen=True):
     """A package in the blob store."""
 
@@ -64,6 +76,9 @@ class Version(Struct, frozen=True, kw_only=True):
     dead_letter_target: str | None = None
     kms_key_arn: str | None = None
     snap_start: str = "None"
+    """`ApplyOn`."""
+    optimization: Optimization = "Off"
+    """Whether there is a snapshot to restore environments from."""
     stored: dict[str, Any] = {}
     """Members of the API that lambdad stores and returns but does not act on, by their API name (VpcConfig, …)."""
     runtime_version_arn: str = ""

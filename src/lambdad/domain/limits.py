@@ -28,6 +28,10 @@ CLIENT_CONTEXT = 3583
 """Base64 text; https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html"""
 LOG_TAIL = 4096
 
+EPHEMERAL_STORAGE = 512
+"""MB of /tmp, unless a function asks for more."""
+RESTORE_TIMEOUT = 10.0
+"""Seconds of the RESTORE phase. https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks.html"""
 INIT_TIMEOUT = 10.0
 """On demand; https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
 MEMORY_PER_CORE = 1769

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from lambdad.domain import limits
-from lambdad.domain.arns import FunctionName, parse_function_name
+from lambdad.domain.arns import LATEST, FunctionName, parse_function_name
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import (
     InvalidParameterValue,
@@ -20,6 +20,7 @@ from lambdad.domain.errors import (
     NotImplementedOperation,
     RequestTooLarge,
     ResourceConflict,
+    SnapStartNotReady,
 )
 from lambdad.domain.functions import Version
 from lambdad.frontend.jackson import fault
@@ -94,10 +95,12 @@ def client_context(text: str | None) -> str | None:
 
 
 def invocable(version: Version) -> None:
-    """Raises ResourceConflict unless the version is Active.
+    """Raises ResourceConflict, or SnapStartNotReady, unless the version is Active.
 
     A function that is being updated is not concerned: what is resolved is then the version from before.
     """
+    if version.state == "Pending" and version.version != LATEST and version.snap_start != "None":
+        raise SnapStartNotReady()
     if version.state != "Active":
         raise ResourceConflict(
             f"The operation cannot be performed at this time. The function is currently in the following state: {version.state}"

@@ -63,6 +63,34 @@ class InitReport(Struct, frozen=True):
     phase: Phase = "init"
 
 
+class RestoreStart(Struct, frozen=True):
+    """An environment is restored from the snapshot of its version."""
+
+    runtime_version: str
+    runtime_version_arn: str
+    function_name: str = ""
+    function_version: str = ""
+
+
+class RestoreRuntimeDone(Struct, frozen=True):
+    """The runtime's part has ended, after-restore hooks included. Written in the JSON format only."""
+
+    status: Status
+    error_type: str | None = None
+
+
+class RestoreReport(Struct, frozen=True):
+    duration_ms: float
+    status: Status
+    error_type: str | None = None
+
+
+class SnapshotSkipped(Struct, frozen=True):
+    """A version that asks for SnapStart goes without it: its environments run INIT themselves."""
+
+    reason: str
+
+
 class Start(Struct, frozen=True):
     request_id: str
     version: str
@@ -99,6 +127,10 @@ class Report(Struct, frozen=True):
     status: Status = "success"
     error_type: str | None = None
     trace: Trace | None = None
+    restore_ms: float | None = None
+    """On the first invocation of an environment that was restored."""
+    billed_restore_ms: int | None = None
+    """Of that, the runtime's own part."""
 
 
 class Timeout(Struct, frozen=True):
@@ -128,13 +160,17 @@ class LogsDropped(Struct, frozen=True):
     """Bytes."""
 
 
-Event = InitStart | InitRuntimeDone | InitReport | Start | RuntimeDone | End | Report | Timeout | ExitLine | LogsDropped
+Event = (
+    InitStart | InitRuntimeDone | InitReport | RestoreStart | RestoreRuntimeDone | RestoreReport | SnapshotSkipped
+    | Start | RuntimeDone | End | Report | Timeout | ExitLine | LogsDropped
+)  # fmt: skip
 
 _quote = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def billed(duration_ms: float, init_ms: float | None = None) -> int:
-    """Billed Duration in ms: Duration, and Init Duration where INIT ran, rounded up to the next whole millisecond.
+    """Billed Duration in ms: Duration, and Init Duration where INIT ran (or the billed part of Restore Duration), rounded up to
+    the next whole millisecond.
 
     https://aws.amazon.com/blogs/compute/aws-lambda-standardizes-billing-for-init-phase/ (since 2025-08-01).
     """
@@ -169,19 +205,19 @@ def renderer(format: Format, system_level: str | None) -> Callable[[Event, int],
 def level(event: Event) -> str:
     """The level of a system event, after AWS's table."""
     match event:
-        case InitStart():
+        case InitStart() | RestoreStart():
             return "INFO" if event.runtime_version else "DEBUG"
-        case InitRuntimeDone() | RuntimeDone():
+        case InitRuntimeDone() | RestoreRuntimeDone() | RuntimeDone():
             return "DEBUG" if event.status == "success" else "WARN"
         case InitReport():
             if event.status != "success":
                 return "WARN"
             return "DEBUG" if event.initialization_type == "on-demand" else "INFO"
-        case Report():
+        case Report() | RestoreReport():
             return "INFO" if event.status == "success" else "WARN"
         case Start() | End():
             return "INFO"
-        case Timeout() | ExitLine() | LogsDropped():
+        case Timeout() | ExitLine() | LogsDropped() | SnapshotSkipped():
             return "WARN"
         case _:
             assert_never(event)
@@ -195,14 +231,22 @@ def _text(event: Event, time_ms: int) -> str | None:
             return f"END RequestId: {event.request_id}"
         case Report():
             return _report_text(event)
-        case InitStart():
+        case InitStart() | RestoreStart():
+            kind = "INIT_START" if isinstance(event, InitStart) else "RESTORE_START"
             return (
-                f"INIT_START Runtime Version: {event.runtime_version}\tRuntime Version ARN: {event.runtime_version_arn}"
+                f"{kind} Runtime Version: {event.runtime_version}\tRuntime Version ARN: {event.runtime_version_arn}"
                 if event.runtime_version
                 else None
             )
         case InitReport():
             return _init_report_text(event)
+        case RestoreReport():
+            text = f"RESTORE_REPORT Restore Duration: {event.duration_ms:.2f} ms"
+            if event.status != "success":
+                text += f"\tStatus: {event.status}"
+            return text + (f"\tError Type: {event.error_type}" if event.error_type else "")
+        case SnapshotSkipped():
+            return f"SNAPSHOT_SKIPPED Reason: {event.reason}"
         case Timeout():
             # AWS ends this event with two line ends; one of them is the event's own.
             return f"{timestamp(time_ms)} {event.request_id} Task timed out after {event.seconds:.2f} seconds\n"
@@ -210,7 +254,7 @@ def _text(event: Event, time_ms: int) -> str | None:
             return f"RequestId: {event.request_id} Error: {event.text}\n{event.error_type}"
         case LogsDropped():
             return f"LOGS_DROPPED Records: {event.records}\tBytes: {event.size}\tReason: {event.reason}"
-        case RuntimeDone() | InitRuntimeDone():
+        case RuntimeDone() | InitRuntimeDone() | RestoreRuntimeDone():
             return None
         case _:
             assert_never(event)
@@ -223,6 +267,8 @@ def _report_text(event: Report) -> str:
     )
     if event.init_ms is not None:
         head += f"Init Duration: {event.init_ms:.2f} ms\t"
+    if event.restore_ms is not None:
+        head += f"Restore Duration: {event.restore_ms:.2f} ms\tBilled Restore Duration: {event.billed_restore_ms} ms\t"
     if event.status in ("error", "timeout"):
         head += f"Status: {event.status}" + (f"\tError Type: {event.error_type}" if event.error_type else "")
     if event.trace is not None:
@@ -256,12 +302,21 @@ def _json(event: Event, time_ms: int) -> str | None:
                 f',"metrics":{{"durationMs":{_number(event.duration_ms)}{produced}}}{_tracing(event.trace)}}}'
             )
         case InitStart():
-            kind, record = "initStart", _init_start_json(event)
+            kind, record = "initStart", _members(event)
         case InitRuntimeDone():
             kind, record = "initRuntimeDone", f"{{{_init_head(event)}{_error_type(event.error_type)}}}"
         case InitReport():
             metrics = f'"metrics":{{"durationMs":{_number(event.duration_ms)}}}'
             kind, record = "initReport", f"{{{_init_head(event)}{_error_type(event.error_type)},{metrics}}}"
+        case RestoreStart():
+            kind, record = "restoreStart", _members(event)
+        case RestoreRuntimeDone():
+            kind, record = "restoreRuntimeDone", f'{{"status":"{event.status}"{_error_type(event.error_type)}}}'
+        case RestoreReport():
+            metrics = f'"metrics":{{"durationMs":{_number(event.duration_ms)}}}'
+            kind, record = "restoreReport", f'{{"status":"{event.status}"{_error_type(event.error_type)},{metrics}}}'
+        case SnapshotSkipped():
+            kind, record = "snapshotSkipped", f'{{"reason":{_quote(event.reason)}}}'
         case ExitLine():
             # The Logs API's platform.fault: no other record carries the text.
             kind, record = "fault", _quote(f"RequestId: {event.request_id} Error: {event.text}\n{event.error_type}")
@@ -277,6 +332,8 @@ def _json(event: Event, time_ms: int) -> str | None:
 
 def _report_json(event: Report) -> str:
     init = "" if event.init_ms is None else f',"initDurationMs":{_number(event.init_ms)}'
+    if event.restore_ms is not None:
+        init += f',"restoreDurationMs":{_number(event.restore_ms)},"billedRestoreDurationMs":{event.billed_restore_ms}'
     return (
         f'{{"requestId":{_quote(event.request_id)},"metrics":{{"durationMs":{_number(event.duration_ms)}'
         f',"billedDurationMs":{event.billed_ms},"memorySizeMB":{event.memory_mb},"maxMemoryUsedMB":{event.max_memory_mb}{init}}}'
@@ -284,10 +341,12 @@ def _report_json(event: Report) -> str:
     )
 
 
-def _init_start_json(event: InitStart) -> str:
+def _members(event: InitStart | RestoreStart) -> str:
+    first = {}
+    if isinstance(event, InitStart):
+        first = {"initializationType": event.initialization_type, "phase": event.phase}
     members = {
-        "initializationType": event.initialization_type,
-        "phase": event.phase,
+        **first,
         "runtimeVersion": event.runtime_version,
         "runtimeVersionArn": event.runtime_version_arn,
         "functionName": event.function_name,

@@ -20,6 +20,7 @@ from lambdad.runtime_api.events import (
     InitError,
     Refused,
     Response,
+    Snapshot,
     StreamEnd,
     StreamHead,
     TooLarge,
@@ -162,6 +163,10 @@ def _chunk(frame: Frame) -> Event:
     return Chunk(frames.head_of(frame).id, frame.body)
 
 
+def _snapshot(frame: Frame) -> Event:
+    return Snapshot(frames.head_of(frame).obstacle)
+
+
 def _end(frame: Frame) -> Event:
     head = frames.head_of(frame)
     return StreamEnd(head.id, head.error_type, frame.body)
@@ -174,4 +179,5 @@ _EVENTS: Final[Mapping[int, Callable[[Frame], Event]]] = {
     frames.STREAM: _stream,
     frames.CHUNK: _chunk,
     frames.END: _end,
+    frames.SNAPSHOT: _snapshot,
 }

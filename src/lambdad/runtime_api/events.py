@@ -72,6 +72,13 @@ class StreamEnd(Struct, frozen=True):
     """Error JSON."""
 
 
+class Snapshot(Struct, frozen=True):
+    """INIT is over and the process waits to be copied. Only a template's runtime says so, and no environment is one."""
+
+    obstacle: str | None = None
+    """Why it can't be."""
+
+
 class Violation(Struct, frozen=True):
     """The runtime sent what can't be understood, or what its state does not allow on the channel."""
 
@@ -102,7 +109,7 @@ class End(Struct, frozen=True):
     """Shut down, whatever goes on."""
 
 
-RuntimeEvent = Next | Response | Error | TooLarge | InitError | StreamHead | Chunk | StreamEnd
+RuntimeEvent = Next | Response | Error | TooLarge | InitError | StreamHead | Chunk | StreamEnd | Snapshot
 Event = RuntimeEvent | Violation | Invoke | Exited | Lost | Deadline | End
 
 

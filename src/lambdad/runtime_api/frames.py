@@ -23,9 +23,10 @@ INIT_ERROR: Final = 19
 STREAM: Final = 20
 CHUNK: Final = 21
 END: Final = 22
+SNAPSHOT: Final = 23
 
 TO_RUNTIME: Final = frozenset({START, INVOKE})
-TO_LAMBDAD: Final = frozenset({NEXT, RESPONSE, ERROR, INIT_ERROR, STREAM, CHUNK, END})
+TO_LAMBDAD: Final = frozenset({NEXT, RESPONSE, ERROR, INIT_ERROR, STREAM, CHUNK, END, SNAPSHOT})
 
 BODY_LIMIT: Final = RESPONSE_PAYLOAD + 1
 """Bytes: one more than an answer may have, so that an answer that is too large can be told from one that just fits."""
@@ -52,6 +53,7 @@ class Head(msgspec.Struct, frozen=True):
     type: str = ""
     content_type: str | None = None
     error_type: str | None = None
+    obstacle: str | None = None
 
 
 _EMPTY = Head()

@@ -76,6 +76,7 @@ from lambdad.runtime_api.events import (
     Refused,
     Response,
     RuntimeEvent,
+    Snapshot,
     StreamEnd,
     StreamHead,
     TooLarge,
@@ -178,7 +179,11 @@ class IllegalTransition(RuntimeError):
 
 
 def begin(plan: Plan, now: float) -> Step:
-    """A new sandbox, specialised, whose runtime waits for START. Its CPU is not limited yet."""
+    """A new sandbox, specialised, whose runtime waits for START. Its CPU is not limited yet.
+
+    One that was restored from a snapshot is no different: its INIT is what is left of it, the RESTORE phase, and `now` is when
+    the restoring began.
+    """
     return Initialising(plan, now), (Arm(now + plan.init_timeout), _START)
 
 
@@ -214,6 +219,7 @@ _STATE_NAMES: Final[Mapping[type, str]] = MappingProxyType({
 _TARGET_NAMES: Final[Mapping[type, str]] = MappingProxyType({
     Next: "Ready", Response: "InvocationResponse", TooLarge: "InvocationResponse", StreamHead: "InvocationResponse",
     Chunk: "InvocationResponse", StreamEnd: "ResponseSent", Error: "InvocationErrorResponse", InitError: "InitError",
+    Snapshot: "RestoreReady",
 })  # fmt: skip
 
 

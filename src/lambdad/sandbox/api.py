@@ -116,6 +116,11 @@ class Template(Protocol):
     @property
     def alive(self) -> bool: ...
 
+    @property
+    def pid(self) -> int:
+        """Of the runtime process, on the host."""
+        ...
+
     async def restore(self) -> Sandbox:
         """A sandbox of its own (/tmp, processes, network, limits) whose runtime process is a copy of the template's, and waits
         for START. It has what was in the template's /tmp, and is specialised already. Raises SandboxFailure."""

@@ -41,9 +41,7 @@ _QUIET: Final = 0.02
 class ForkTemplate:
     """Implements `Template`."""
 
-    def __init__(
-        self, stem: Stem, orders: socket.socket, make: "Callable[[ForkTemplate], Awaitable[Nested]]"
-    ) -> None:
+    def __init__(self, stem: Stem, orders: socket.socket, make: "Callable[[ForkTemplate], Awaitable[Nested]]") -> None:
         """`make`: a nest inside this one."""
         self.stem = stem
         self.memory_used = stem.max_memory_used()
@@ -72,6 +70,10 @@ class ForkTemplate:
     @property
     def alive(self) -> bool:
         return not self._ended and self.stem.alive and not self.stem.process.exited.done()
+
+    @property
+    def pid(self) -> int:
+        return self.stem.process.pid
 
     async def restore(self) -> "Nested":
         self._check()
@@ -258,9 +260,7 @@ class Nested(Stem):
             self._group.prefer()
         self._streams = Streams.make()
         procs = [] if self._group is None else self._group.procs
-        host, _inside = await self._template.fork(
-            self, [*self._streams.descriptors(), *self._spaces, *procs], copy_tmp
-        )
+        host, _inside = await self._template.fork(self, [*self._streams.descriptors(), *self._spaces, *procs], copy_tmp)
         self._take_process(host)
         self._watch_soon()
         return self.process

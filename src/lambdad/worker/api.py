@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from lambdad.domain.functions import Version
+from lambdad.domain.functions import Optimization, SnapshotFailure, Version
 from lambdad.sandbox.api import SandboxFailure
 
 Initialization = Literal["on-demand", "provisioned-concurrency", "snap-start"]
@@ -102,7 +102,12 @@ class Environment(Protocol):
 
 class Worker(Protocol):
     async def start(self, version: Version, initialization: Initialization) -> Environment:
-        """An environment whose INIT has begun. Raises SandboxFailure."""
+        """An environment whose INIT has begun, or its RESTORE where the version has a snapshot. Raises SandboxFailure."""
+        ...
+
+    async def snapshot(self, version: Version) -> Optimization | SnapshotFailure:
+        """Run the version's INIT for SnapStart. Off where its environments can't be restored from it (or not on this host);
+        a failure is the function's own. Raises SandboxFailure."""
         ...
 
     def environments(self) -> list[Environment]: ...

@@ -24,6 +24,7 @@ from lambdad.runtime_api.transport import Handover, Transport
 from lambdad.sandbox.api import Exit, Process, Sandbox, SandboxFailure
 from lambdad.worker.api import Completion, EndReason, Initialization, Invocation, Outcome, Stream
 from lambdad.worker.log import EnvironmentLog, OutputReader
+from lambdad.worker.restore import Restore
 from lambdad.worker.stream import AnswerStream
 
 _DEADLINE: Final = events.Deadline()
@@ -92,12 +93,14 @@ class ExecutionEnvironment:
         plan: machine.Plan,
         initialization: Initialization = "on-demand",
         runtime_version: str = "",
+        restored: float | None = None,
         ended: "Callable[[ExecutionEnvironment], None]" = lambda _: None,
         measured: Measured = unmeasured,
         thawed: "Callable[[ExecutionEnvironment], None]" = lambda _: None,
     ) -> None:
         """`sandbox` is specialised, its process waits for START; `wall`: seconds since the epoch; `monotonic`: seconds, for
-        durations and deadlines (not `loop.time`, which under uvloop counts whole milliseconds); `ended` is called once."""
+        durations and deadlines (not `loop.time`, which under uvloop counts whole milliseconds); `restored`: when restoring it
+        from a snapshot began, if it was; `ended` is called once."""
         self.id = id
         self.version = version
         self._sandbox = sandbox
@@ -109,6 +112,7 @@ class ExecutionEnvironment:
         self._scratch = scratch
         self._initialization: Initialization = initialization
         self._runtime_version = runtime_version
+        self._restore = None if restored is None else Restore((monotonic() - restored) * 1000)
         self._ended = ended
         self._measured = measured
         self._thawed = thawed
@@ -135,7 +139,7 @@ class ExecutionEnvironment:
         self.api = RuntimeApi(loop, listener, self, scratch) if listener is not None else None
         self._log.platform(self._init_start("init"))
         self._attach(sandbox.process)
-        self._state, first = machine.begin(plan, self._now())
+        self._state, first = machine.begin(plan, self._now() if restored is None else restored)
         self._perform(first)
 
     def __repr__(self) -> str:
@@ -167,6 +171,8 @@ class ExecutionEnvironment:
             await asyncio.shield(self._init)
         if not self.alive:
             raise SandboxFailure("The execution environment has ended.")
+        if self._restore is not None and self._restore.failure is not None:
+            raise self._restore.failure
         return self._init.result()
 
     def invoke(self, invocation: Invocation, done: Callable[[Outcome | SandboxFailure], None]) -> None:
@@ -351,8 +357,10 @@ class ExecutionEnvironment:
             await self._restarting
         await self._sandbox.destroy()
 
-    def _init_start(self, phase: lines.Phase) -> lines.InitStart:
+    def _init_start(self, phase: lines.Phase) -> lines.InitStart | lines.RestoreStart:
         version = self.version
+        if self._restore is not None:
+            return lines.RestoreStart(self._runtime_version, version.runtime_version_arn, version.name, version.version)
         return lines.InitStart(
             self._runtime_version, version.runtime_version_arn, self._initialization, phase, version.name, version.version
         )
@@ -360,10 +368,17 @@ class ExecutionEnvironment:
     def _init_ended(self, effect: effects.InitEnded) -> None:
         if self._output is not None:
             self._output.drain()
-        self._log.platform(
-            lines.InitRuntimeDone(effect.status, effect.error_type, self._initialization),
-            lines.InitReport(effect.duration_ms, effect.status, effect.error_type, self._initialization),
-        )
+        if self._restore is not None:
+            self._restore.ended(effect.status)
+            self._log.platform(
+                lines.RestoreRuntimeDone(effect.status, effect.error_type),
+                lines.RestoreReport(effect.duration_ms, effect.status, effect.error_type),
+            )
+        else:
+            self._log.platform(
+                lines.InitRuntimeDone(effect.status, effect.error_type, self._initialization),
+                lines.InitReport(effect.duration_ms, effect.status, effect.error_type, self._initialization),
+            )
         if not self._init.done():
             self._init.set_result(effect.status == "success")
 
@@ -509,19 +524,18 @@ class ExecutionEnvironment:
             closing.append(lines.RuntimeDone(id, result.status, error_type, effect.duration_ms, produced, traced))
         else:
             closing.append(lines.End(id))
-        closing.append(
-            lines.Report(
-                id,
-                effect.duration_ms,
-                lines.billed(effect.duration_ms, effect.init_ms),
-                version.memory_size,
-                used,
-                effect.init_ms,
-                result.status,
-                error_type,
-                traced,
-            )
+        report = lines.Report(
+            id,
+            effect.duration_ms,
+            lines.billed(effect.duration_ms, effect.init_ms),
+            version.memory_size,
+            used,
+            effect.init_ms,
+            result.status,
+            error_type,
+            traced,
         )
+        closing.append(report if self._restore is None else self._restore.in_report(report))
         return closing
 
 

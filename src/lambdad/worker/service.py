@@ -4,21 +4,23 @@ import asyncio
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
 from lambdad.artifacts.api import Artifacts
-from lambdad.domain.functions import Version
-from lambdad.domain.limits import INIT_TIMEOUT, MEMORY_PER_CORE, PROCESSES
+from lambdad.domain.functions import Optimization, SnapshotFailure, Version
+from lambdad.domain.limits import INIT_TIMEOUT, MEMORY_PER_CORE, PROCESSES, RESTORE_TIMEOUT
 from lambdad.logs.api import LogWriter, StreamName
 from lambdad.runtime_api.machine import Plan
 from lambdad.runtime_api.transport import SCRATCH
-from lambdad.sandbox.api import Limits, Sandbox, Sandboxes, SandboxFailure
+from lambdad.sandbox.api import Limits, Sandbox, Sandboxes, SandboxFailure, Template
 from lambdad.worker.api import Environment, Initialization
 from lambdad.worker.environment import ExecutionEnvironment, Measured, unmeasured
 from lambdad.worker.freezer import Freezer
 from lambdad.worker.log import EnvironmentLog
+from lambdad.worker.snapshot import SnapshotInit
+from lambdad.worker.templates import TEMPLATE_IDLE, NoTemplate, Templates, snapshots_possible
 from lambdad.worker.variables import Paths, Place, runtime_version, start_head
 
 Credentials = Callable[[Version], Mapping[str, str]]
@@ -50,12 +52,15 @@ class LocalWorker:
         serve_endpoint: EndpointServer | None = None,
         measured: Measured = unmeasured,
         freeze_after: float = 0.5,
+        memory_short: Callable[[], bool] = lambda: False,
+        template_idle: float = TEMPLATE_IDLE,
     ) -> None:
         """`wall`: seconds since the epoch; `monotonic`: seconds of a fine clock that never jumps. `new_id`: 32 hex digits,
         never twice the same. `capacity_mb`: memory that may be promised together; placement looks at it. `endpoint`: URL of
         lambdad's AWS endpoint where sandboxes reach the host's loopback; `serve_endpoint`: for those that have a socket of
         their own for it. `measured` is told of every invocation, after its answer. `freeze_after`: seconds after which
-        an idle environment is frozen, at the earliest (twice that at the latest); 0: never."""
+        an idle environment is frozen, at the earliest (twice that at the latest); 0: never. `memory_short`: the host needs
+        what idle templates of SnapStart have; `template_idle`: seconds after which they end in any case."""
         self.capacity_mb = capacity_mb
         self._sandboxes = sandboxes
         self._artifacts = artifacts
@@ -74,6 +79,12 @@ class LocalWorker:
         self._stop_serving: dict[str, Callable[[], None]] = {}
         self._scratch = bytearray(SCRATCH)
         self._freezer = Freezer(asyncio.get_running_loop(), freeze_after)
+        self._templates = Templates(
+            self._make_template,
+            in_use=lambda: {each.version.build for each in self._environments.values()},
+            memory_short=memory_short,
+            idle=template_idle,
+        )
         self._closed = False
 
     def __repr__(self) -> str:
@@ -98,21 +109,67 @@ class LocalWorker:
             for each in self._environments.values()
         ]
 
+    def templates(self) -> dict[str, int]:
+        """Build → process id on the host of the template for SnapStart."""
+        return self._templates.introspect()
+
     async def start(self, version: Version, initialization: Initialization) -> Environment:
         self._check_open()
-        if version.runtime is None:
-            raise SandboxFailure("Only functions of package type Zip can run here.")
         self._starting_mb += version.memory_size
         try:
-            sandbox = await self._sandbox(version, version.runtime)
+            if version.optimization == "On" and initialization == "on-demand":
+                restored = await self._restored(version)
+                if restored is not None:
+                    return restored
+            sandbox = await self._sandbox(version)
+            try:
+                self._check_open()
+                return self._environment(version, initialization, sandbox)
+            except BaseException:
+                await asyncio.shield(sandbox.destroy())
+                raise
         finally:
             self._starting_mb -= version.memory_size
+
+    async def _restored(self, version: Version) -> Environment | None:
+        """None where there is no template and none can be made: then INIT runs in the environment."""
+        template = await self._templates.get(version)
+        if template is None or isinstance(template, SnapshotFailure):
+            return None
+        began = self._monotonic()
+        sandbox = await template.restore()
         try:
             self._check_open()
-            return self._environment(version, initialization, sandbox)
+            return self._environment(version, "snap-start", sandbox, began)
         except BaseException:
             await asyncio.shield(sandbox.destroy())
             raise
+
+    async def snapshot(self, version: Version) -> Optimization | SnapshotFailure:
+        self._check_open()
+        if not snapshots_possible(version, self._sandboxes):
+            return "Off"
+        made = await self._templates.get(version)
+        return made if isinstance(made, SnapshotFailure) else "Off" if made is None else "On"
+
+    def forget(self, builds: Collection[str]) -> None:
+        """The snapshots of versions that are gone."""
+        self._templates.drop(builds)
+
+    async def _make_template(self, version: Version) -> Template | NoTemplate:
+        sandbox = await self._sandbox(version)
+        id = self._new_id()
+        try:
+            self._check_open()
+            log = self._log(version, id)
+            head = {**start_head(version, self._place(version, "snap-start", sandbox, id)), "snapshot": True}
+            init = SnapshotInit(version, sandbox, log, self._runtime_version(version), self._scratch)
+            return await init.run(self._sandboxes, head, _init_timeout(version, "snap-start"))
+        except BaseException:
+            await asyncio.shield(sandbox.destroy())
+            raise
+        finally:
+            self._stop_endpoint(id)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -121,12 +178,16 @@ class LocalWorker:
     async def close(self) -> None:
         self._closed = True
         self._freezer.close()
+        await self._templates.close()
         async with asyncio.TaskGroup() as group:
             for environment in tuple(self._environments.values()):
                 group.create_task(environment.end("SPINDOWN"))
 
-    async def _sandbox(self, version: Version, runtime: str) -> Sandbox:
+    async def _sandbox(self, version: Version) -> Sandbox:
         """Specialised for the version."""
+        runtime = version.runtime
+        if runtime is None:
+            raise SandboxFailure("Only functions of package type Zip can run here.")
         layers = [layer.code for layer in version.layers]
         prepared = self._artifacts.prepared(version.code, layers)
         if prepared is None:
@@ -140,13 +201,14 @@ class LocalWorker:
             raise
         return sandbox
 
-    def _environment(self, version: Version, initialization: Initialization, sandbox: Sandbox) -> Environment:
-        id = self._new_id()
-        stream = f"{datetime.fromtimestamp(self._wall(), UTC):%Y/%m/%d}/[{version.version}]{id}"
+    def _stream(self, version: Version, id: str) -> str:
+        return f"{datetime.fromtimestamp(self._wall(), UTC):%Y/%m/%d}/[{version.version}]{id}"
+
+    def _place(self, version: Version, initialization: Initialization, sandbox: Sandbox, id: str) -> Place:
         interpreter = self._interpreters.get(version.runtime or "")
         outside = sandbox.runtime_root != _AWS_RUNTIME_ROOT and interpreter is not None and interpreter.executable is not None
-        place = Place(
-            log_stream=stream,
+        return Place(
+            log_stream=self._stream(version, id),
             initialization=initialization,
             runtime_api=sandbox.runtime_api_address if sandbox.runtime_api is not None else "",
             credentials=self._credentials(version),
@@ -159,26 +221,41 @@ class LocalWorker:
                 executable=str(interpreter.executable) if outside and interpreter is not None else None,
             ),
         )
-        log = EnvironmentLog(
-            StreamName(version.account, version.region, version.logging.group or f"/aws/lambda/{version.name}", stream),
+
+    def _log(self, version: Version, id: str) -> EnvironmentLog:
+        group = version.logging.group or f"/aws/lambda/{version.name}"
+        return EnvironmentLog(
+            StreamName(version.account, version.region, group, self._stream(version, id)),
             self._log_writer,
             wall=self._wall,
             format=version.logging.format,
             system_level=version.logging.system_level,
         )
+
+    def _runtime_version(self, version: Version) -> str:
+        interpreter = self._interpreters.get(version.runtime or "")
+        return runtime_version(version.runtime, interpreter.version if interpreter is not None else "")
+
+    def _environment(
+        self, version: Version, initialization: Initialization, sandbox: Sandbox, restored: float | None = None
+    ) -> Environment:
+        """`restored`: when restoring it from a snapshot began."""
+        id = self._new_id()
+        init_timeout = _init_timeout(version, initialization) if restored is None else RESTORE_TIMEOUT
         environment = ExecutionEnvironment(
             id,
             version,
             sandbox,
-            log,
-            start_head(version, place),
+            self._log(version, id),
+            start_head(version, self._place(version, initialization, sandbox, id)),
             loop=asyncio.get_running_loop(),
             wall=self._wall,
             monotonic=self._monotonic,
             scratch=self._scratch,
-            plan=Plan(float(version.timeout), _init_timeout(version, initialization)),
+            plan=Plan(float(version.timeout), init_timeout),
             initialization=initialization,
-            runtime_version=runtime_version(version.runtime, interpreter.version if interpreter is not None else ""),
+            runtime_version=self._runtime_version(version),
+            restored=restored,
             ended=self._forget,
             measured=self._measured,
             thawed=self._freezer.watch,
@@ -202,7 +279,10 @@ class LocalWorker:
         if self._environments.pop(environment.id, None) is None:
             return
         self._promised_mb -= environment.version.memory_size
-        stop = self._stop_serving.pop(environment.id, None)
+        self._stop_endpoint(environment.id)
+
+    def _stop_endpoint(self, id: str) -> None:
+        stop = self._stop_serving.pop(id, None)
         if stop is not None:
             stop()
 

@@ -1,9 +1,9 @@
 """What a fork shares with its parent and an execution environment must not share: open files, pipes, sockets, shared memory.
 
-A snapshot of a machine has them all as they were; a fork has the very same ones, so that a byte written by one environment would
-be read by another. So each is made anew, under the same number or address: files with their position, pipes and socket pairs
-whose ends are all in this process, event counters, epoll sets, shared memory with its content. What leads elsewhere is broken
-afterwards, as connections are on AWS: a socket reads its end, and writing fails.
+A snapshot of a machine has them all as they were; a fork has the very same ones, so that a byte written by one environment
+would be read by another. So each is made anew, under the same number or address: files with their position, pipes and socket
+pairs whose ends are all in this process, event counters, epoll sets, shared memory with its content. What leads elsewhere is
+broken afterwards, as connections are on AWS: a socket reads its end, and writing fails.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ class Survey:
             self._events.append((descriptor, count[0] if count else 0))
         elif "eventpoll" in name:
             # tfd:        5 events:       19 data:                5 …
-            self._epolls.append((descriptor, [(int(line[1]), int(line[3], 16)) for line in lines if line and line[0] == "tfd:"]))
+            self._epolls.append(
+                (descriptor, [(int(line[1]), int(line[3], 16)) for line in lines if line and line[0] == "tfd:"])
+            )
         else:
             self._others.append(descriptor)
 
@@ -86,9 +88,9 @@ class Survey:
             other.close()
             _replace(descriptor, dead.detach())
         for pair in self._pairs:
-            kind = _type_of(pair[0])
-            for descriptor, end in zip(pair, socket.socketpair(socket.AF_UNIX, kind)):
-                _replace(descriptor, end.detach())
+            one, other = socket.socketpair(socket.AF_UNIX, _type_of(pair[0]))
+            _replace(pair[0], one.detach())
+            _replace(pair[1], other.detach())
         for ends in self._pipes.values():
             _renew_pipe(ends)
         for descriptor, count in self._events:

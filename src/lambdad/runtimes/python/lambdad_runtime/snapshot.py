@@ -27,7 +27,7 @@ _ORDER = 4096
 """Bytes of an order, at most; they come in one piece."""
 _DESCRIPTORS = 16
 _SPACES = (0x10000000, 0x00020000, 0x20000000, 0x40000000, 0x08000000, 0x04000000, 0x02000000)
-"""What setns(2) calls the namespaces of a nest, in the order in which they are entered: user, mnt, pid, net, ipc, uts, cgroup."""
+"""What setns(2) calls a nest's namespaces, in the order in which they are entered: user, mnt, pid, net, ipc, uts, cgroup."""
 _STREAMS = 4
 """Descriptors before the namespaces in an order: for the news of the new process; channel, output, telemetry."""
 _PR_SET_DUMPABLE, _PR_CAPBSET_READ, _PR_CAPBSET_DROP, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 4, 23, 24, 47, 4
@@ -129,11 +129,10 @@ def _become_copy(descriptors: list[int], fds: tuple[int, int], copy_tmp: bool, s
     """The fork goes into its namespaces; since only a child of its is in the new one for processes, that is the copy."""
     news = socket.socket(fileno=descriptors[0])
     try:
-        spaces = descriptors[_STREAMS : _STREAMS + len(_SPACES)]
         groups = descriptors[_STREAMS + len(_SPACES) :]
         tmp = os.open("/tmp", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        for descriptor, kind in zip(spaces, _SPACES):
-            _check(_libc.setns(descriptor, kind), "setns(%#x)" % kind)
+        for place, kind in enumerate(_SPACES):
+            _check(_libc.setns(descriptors[_STREAMS + place], kind), "setns(%#x)" % kind)
         told, tell = os.pipe()
         pid = os.fork()
         if pid:
@@ -144,9 +143,11 @@ def _become_copy(descriptors: list[int], fds: tuple[int, int], copy_tmp: bool, s
             os.write(group, b"0")  # the writer itself, before anything of this environment is here
         os.setsid()
         _give_up_capabilities()
-        for descriptor, own in zip(descriptors[1:_STREAMS], (fds[0], 1, fds[1])):
-            os.dup2(descriptor, own, inheritable=own == 1)
-        os.dup2(1, 2, inheritable=True)
+        channel, output, telemetry = descriptors[1:_STREAMS]
+        os.dup2(channel, fds[0], inheritable=False)
+        os.dup2(telemetry, fds[1], inheritable=False)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
         if copy_tmp:
             _copy_tmp(tmp)
         for descriptor in (*descriptors[1:], tmp, told, tell):

@@ -5,7 +5,7 @@ import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from lambdad.domain.functions import Version
+from lambdad.domain.functions import Optimization, SnapshotFailure, Version
 from lambdad.sandbox.api import SandboxFailure
 from lambdad.worker.api import Completion, EndReason, Environment, Initialization, Invocation, Outcome, Stream
 
@@ -143,6 +143,9 @@ class ScriptedWorker:
         environment = ScriptedEnvironment(f"env-{next(self._ids)}", version, self, initialization)
         self.started.append(environment)
         return environment
+
+    async def snapshot(self, version: Version) -> Optimization | SnapshotFailure:
+        return "Off"
 
     def environments(self) -> list[Environment]:
         return [environment for environment in self.started if environment.ended is None]

@@ -240,8 +240,18 @@ class ScriptedSandboxes:
 
     level: Level = "process"
 
-    def __init__(self, script: Script, *, runtimes: Sequence[Interpreter] | None = None, http: bool = False) -> None:
+    def __init__(
+        self,
+        script: Script,
+        *,
+        runtimes: Sequence[Interpreter] | None = None,
+        http: bool = False,
+        makes_templates: bool = False,
+    ) -> None:
+        """What is restored from a template runs the script from its beginning, too."""
         self.script = script
+        self.makes_templates = makes_templates
+        self.templates: list[ScriptedTemplate] = []
         self.failures: list[Exception] = []
         """What scripts raised."""
         self.take_failures: list[SandboxFailure] = []
@@ -263,6 +273,9 @@ class ScriptedSandboxes:
     async def take(self, runtime: str) -> Sandbox:
         if self.take_failures:
             raise self.take_failures.pop(0)
+        return self.make()
+
+    def make(self) -> ScriptedSandbox:
         listener = None
         if self._http:
             listener = socket.create_server(("127.0.0.1", 0))
@@ -271,12 +284,50 @@ class ScriptedSandboxes:
         self.taken.append(sandbox)
         return sandbox
 
+    def template(self, sandbox: Sandbox, orders: socket.socket) -> "ScriptedTemplate":
+        assert isinstance(sandbox, ScriptedSandbox)
+        template = ScriptedTemplate(self, sandbox, orders)
+        self.templates.append(template)
+        return template
+
     async def close(self) -> None:
         """Raises what a script raised, if any did."""
         for sandbox in self.taken:
             await sandbox.destroy()
         if self.failures:
             raise self.failures[0]
+
+
+class ScriptedTemplate:
+    """Implements lambdad.sandbox.api.Template."""
+
+    def __init__(self, owner: ScriptedSandboxes, sandbox: ScriptedSandbox, orders: socket.socket) -> None:
+        self._owner = owner
+        self._orders = orders
+        self.sandbox = sandbox
+        self.restored: list[ScriptedSandbox] = []
+
+    @property
+    def alive(self) -> bool:
+        return not self.sandbox.process.exited.done()
+
+    @property
+    def pid(self) -> int:
+        return self.sandbox.process.pid
+
+    async def restore(self) -> Sandbox:
+        if not self.alive:
+            raise SandboxFailure("The template is gone.")
+        made = self._owner.make()
+        made.prepared, made.limits = self.sandbox.prepared, self.sandbox.limits
+        self.restored.append(made)
+        return made
+
+    async def destroy(self) -> None:
+        self._orders.close()
+        await self.sandbox.destroy()
+        for each in self.restored:
+            each.lose()
 
 
 def _pair() -> tuple[socket.socket, socket.socket]:

@@ -22,9 +22,9 @@ from lambdad.runtime_api.frames import BadFrame
 from lambdad.runtime_api.http import RuntimeApi
 from lambdad.runtime_api.transport import Handover, Transport
 from lambdad.sandbox.api import Exit, Process, Sandbox, SandboxFailure
-from lambdad.worker.api import Completion, EndReason, Initialization, Invocation, Outcome, Stream
+from lambdad.worker.api import Completion, EndReason, Invocation, Outcome, Stream
+from lambdad.worker.beginnings import Init
 from lambdad.worker.log import EnvironmentLog, OutputReader
-from lambdad.worker.restore import Restore
 from lambdad.worker.stream import AnswerStream
 
 _DEADLINE: Final = events.Deadline()
@@ -91,16 +91,13 @@ class ExecutionEnvironment:
         monotonic: Callable[[], float],
         scratch: bytearray,
         plan: machine.Plan,
-        initialization: Initialization = "on-demand",
-        runtime_version: str = "",
-        restored: float | None = None,
+        beginning: Init | None = None,
         ended: "Callable[[ExecutionEnvironment], None]" = lambda _: None,
         measured: Measured = unmeasured,
         thawed: "Callable[[ExecutionEnvironment], None]" = lambda _: None,
     ) -> None:
         """`sandbox` is specialised, its process waits for START; `wall`: seconds since the epoch; `monotonic`: seconds, for
-        durations and deadlines (not `loop.time`, which under uvloop counts whole milliseconds); `restored`: when restoring it
-        from a snapshot began, if it was; `ended` is called once."""
+        durations and deadlines (not `loop.time`, which under uvloop counts whole milliseconds); `ended` is called once."""
         self.id = id
         self.version = version
         self._sandbox = sandbox
@@ -110,9 +107,7 @@ class ExecutionEnvironment:
         self._now = monotonic
         self._wall = wall
         self._scratch = scratch
-        self._initialization: Initialization = initialization
-        self._runtime_version = runtime_version
-        self._restore = None if restored is None else Restore((monotonic() - restored) * 1000)
+        self._beginning = beginning or Init()
         self._ended = ended
         self._measured = measured
         self._thawed = thawed
@@ -137,9 +132,9 @@ class ExecutionEnvironment:
         self._destroying: asyncio.Task[None] | None = None
         listener = sandbox.runtime_api
         self.api = RuntimeApi(loop, listener, self, scratch) if listener is not None else None
-        self._log.platform(self._init_start("init"))
+        self._log.platform(self._beginning.start(version, "init"))
         self._attach(sandbox.process)
-        self._state, first = machine.begin(plan, self._now() if restored is None else restored)
+        self._state, first = machine.begin(plan, self._beginning.began(self._now()))
         self._perform(first)
 
     def __repr__(self) -> str:
@@ -171,8 +166,7 @@ class ExecutionEnvironment:
             await asyncio.shield(self._init)
         if not self.alive:
             raise SandboxFailure("The execution environment has ended.")
-        if self._restore is not None and self._restore.failure is not None:
-            raise self._restore.failure
+        self._beginning.check()
         return self._init.result()
 
     def invoke(self, invocation: Invocation, done: Callable[[Outcome | SandboxFailure], None]) -> None:
@@ -315,7 +309,7 @@ class ExecutionEnvironment:
             for sock in (process.channel, process.output, process.telemetry):
                 sock.close()
             return
-        self._log.platform(self._init_start("invoke"))
+        self._log.platform(self._beginning.start(self.version, "invoke"))
         self._attach(process)
         self._start(effects.Start())
 
@@ -357,28 +351,10 @@ class ExecutionEnvironment:
             await self._restarting
         await self._sandbox.destroy()
 
-    def _init_start(self, phase: lines.Phase) -> lines.InitStart | lines.RestoreStart:
-        version = self.version
-        if self._restore is not None:
-            return lines.RestoreStart(self._runtime_version, version.runtime_version_arn, version.name, version.version)
-        return lines.InitStart(
-            self._runtime_version, version.runtime_version_arn, self._initialization, phase, version.name, version.version
-        )
-
     def _init_ended(self, effect: effects.InitEnded) -> None:
         if self._output is not None:
             self._output.drain()
-        if self._restore is not None:
-            self._restore.ended(effect.status)
-            self._log.platform(
-                lines.RestoreRuntimeDone(effect.status, effect.error_type),
-                lines.RestoreReport(effect.duration_ms, effect.status, effect.error_type),
-            )
-        else:
-            self._log.platform(
-                lines.InitRuntimeDone(effect.status, effect.error_type, self._initialization),
-                lines.InitReport(effect.duration_ms, effect.status, effect.error_type, self._initialization),
-            )
+        self._log.platform(*self._beginning.ended(effect))
         if not self._init.done():
             self._init.set_result(effect.status == "success")
 
@@ -535,7 +511,7 @@ class ExecutionEnvironment:
             error_type,
             traced,
         )
-        closing.append(report if self._restore is None else self._restore.in_report(report))
+        closing.append(self._beginning.report(report))
         return closing
 
 

@@ -16,6 +16,7 @@ from lambdad.runtime_api.machine import Plan
 from lambdad.runtime_api.transport import SCRATCH
 from lambdad.sandbox.api import Limits, Sandbox, Sandboxes, SandboxFailure, Template
 from lambdad.worker.api import Environment, Initialization
+from lambdad.worker.beginnings import Init, Restore
 from lambdad.worker.environment import ExecutionEnvironment, Measured, unmeasured
 from lambdad.worker.freezer import Freezer
 from lambdad.worker.log import EnvironmentLog
@@ -241,6 +242,8 @@ class LocalWorker:
     ) -> Environment:
         """`restored`: when restoring it from a snapshot began."""
         id = self._new_id()
+        named = self._runtime_version(version)
+        beginning = Init(initialization, named) if restored is None else Restore(named, restored)
         init_timeout = _init_timeout(version, initialization) if restored is None else RESTORE_TIMEOUT
         environment = ExecutionEnvironment(
             id,
@@ -253,9 +256,7 @@ class LocalWorker:
             monotonic=self._monotonic,
             scratch=self._scratch,
             plan=Plan(float(version.timeout), init_timeout),
-            initialization=initialization,
-            runtime_version=self._runtime_version(version),
-            restored=restored,
+            beginning=beginning,
             ended=self._forget,
             measured=self._measured,
             thawed=self._freezer.watch,

@@ -59,23 +59,21 @@ class SnapshotInit:
         )
         try:
             ended = await self._init(start, seconds)
-            duration_ms = (self._loop.time() - began) * 1000
             self._output.drain()
-            if isinstance(ended, Snapshot) and self._sandbox.process.exited.done():
-                ended = Exited(self._sandbox.process.exited.result())
-            self._report(ended, duration_ms)
+            self._report(ended, (self._loop.time() - began) * 1000)
+            if isinstance(ended, Snapshot) and ended.obstacle is None:
+                return sandboxes.template(self._sandbox, self._orders.dup())
         finally:
-            self._channel.close()
-            self._output.close()
-            if self._sandbox.runtime_api is not None:
-                self._sandbox.runtime_api.close()
-        if isinstance(ended, Snapshot) and ended.obstacle is None:
-            return sandboxes.template(self._sandbox, self._orders)
-        self._orders.close()
+            self._close()
         await self._sandbox.destroy()
-        if isinstance(ended, Snapshot):
-            return None
-        return failure_of(ended)
+        return None if isinstance(ended, Snapshot) else failure_of(ended)
+
+    def _close(self) -> None:
+        self._channel.close()
+        self._output.close()
+        self._orders.close()
+        if self._sandbox.runtime_api is not None:
+            self._sandbox.runtime_api.close()
 
     async def _init(self, start: Mapping[str, Any], seconds: float) -> _Ending:
         try:

@@ -119,7 +119,7 @@ class Templates:
     def _sweep(self) -> None:
         now, short, in_use = self._loop.time(), self._memory_short(), self._in_use()
         for build, kept in tuple(self._kept.items()):
-            if build in in_use:
+            if build in in_use and kept.template is not None:
                 kept.used = now
         self.drop([build for build, kept in self._kept.items() if self._can_go(kept, now, short)])
         self._look = self._loop.call_later(_LOOK, self._sweep) if self._kept else None

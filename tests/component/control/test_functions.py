@@ -59,7 +59,7 @@ async def test_everything_that_was_asked_for_is_answered(account: TestAccount) -
         "Description": "makes images small",
         "Timeout": 900,
         "MemorySize": 10240,
-        "EphemeralStorage": {"Size": 10240},
+        "EphemeralStorage": {"Size": 512},
         "Environment": {"Variables": {"LEVEL": "high"}},
         "TracingConfig": {"Mode": "Active"},
         "KMSKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1",

@@ -52,11 +52,13 @@ class OneArtifact:
 
 
 class Bench:
-    def __init__(self, script: Script, *, http: bool = False, epoch: float = EPOCH) -> None:
+    def __init__(self, script: Script, *, http: bool = False, epoch: float = EPOCH, makes_templates: bool = False) -> None:
+        self.memory_short = False
         self.sandboxes = ScriptedSandboxes(
             script,
             runtimes=(Interpreter("python3.12", None, "3.12.1"), Interpreter("provided.al2023", None, "")),
             http=http,
+            makes_templates=makes_templates,
         )
         self.written = Written()
         loop = asyncio.get_running_loop()
@@ -70,6 +72,7 @@ class Bench:
             monotonic=loop.time,
             new_id=lambda: f"{next(ids):032x}",
             credentials=lambda _: {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key", "AWS_SESSION_TOKEN": "token"},
+            memory_short=lambda: self.memory_short,
         )
 
     @property

@@ -5,13 +5,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from lambdad.control.configuration import new_latest, published, updated
-from lambdad.control.lifecycle import Failure, failure_of, finished, steps
+from lambdad.control.lifecycle import Failure, Ready, failure_of, finished, steps
 from lambdad.domain.arns import FunctionName
 from lambdad.domain.errors import InvalidParameterValue
 from lambdad.domain.functions import Code, Function, Layer, Version
 
 NAME = FunctionName("123456789012", "eu-west-1", "f")
 LAYER = Layer("arn:layer:1", Code("11" * 32, 1))
+READY = Ready()
 FAILURE = Failure("broken", "InvalidZipFileException")
 
 
@@ -25,9 +26,9 @@ def function(version: Version) -> Function:
     return Function(account=NAME.account, region=NAME.region, name=NAME.name, latest=version)
 
 
-def done(before: Function, failure: Failure | None = None) -> Function:
+def done(before: Function, result: Ready | Failure = READY) -> Function:
     for step in steps(before):
-        before = finished(before, step, failure, "later")
+        before = finished(before, step, result, "later")
     return before
 
 
@@ -47,7 +48,7 @@ def test_a_failure_says_why() -> None:
 def test_an_old_step_means_nothing_to_a_newer_record() -> None:
     (old,) = steps(function(latest()))
     newer = function(latest(build="b2"))
-    assert finished(newer, old, None, "later") is newer
+    assert finished(newer, old, READY, "later") is newer
     active = done(function(latest()))
     assert finished(active, old, FAILURE, "later") is active
 
@@ -83,3 +84,25 @@ def test_versions_are_prepared_with_latest_or_ready_at_once() -> None:
 def test_whose_fault_a_failure_is() -> None:
     assert failure_of(InvalidParameterValue("bad zip")) == Failure("bad zip", "InvalidZipFileException")
     assert failure_of(OSError("disk")).code == "InternalError"
+
+
+def test_with_snapstart_a_version_waits_for_its_snapshot() -> None:
+    ready = done(function(latest(snap_start="PublishedVersions")))
+    assert ready.latest.optimization == "Off", "never that of $LATEST"
+    pending, version = published(ready, None, now_ms=1, revision="r", build="v1")
+    assert (version.state, version.state_reason_code, version.optimization) == ("Pending", "Creating", "Off")
+    assert [step.snapshot_of for step in steps(pending)] == [version]
+    taken = done(pending, Ready("On")).versions["1"]
+    assert (taken.state, taken.state_reason_code, taken.optimization) == ("Active", None, "On")
+    without = done(pending, Ready("Off")).versions["1"]
+    assert (without.state, without.optimization) == ("Active", "Off")
+    failed = done(pending, Failure("no luck", "FunctionError.RuntimeInitError")).versions["1"]
+    assert (failed.state, failed.state_reason_code, failed.optimization) == ("Failed", "FunctionError.RuntimeInitError", "Off")
+
+
+def test_a_version_of_a_snapshot_starts_again_without_one() -> None:
+    """`published` copies `$LATEST`, which never has one."""
+    ready = done(function(latest(snap_start="PublishedVersions")))
+    first = done(published(ready, None, now_ms=1, revision="r", build="v1")[0], Ready("On"))
+    changed = done(updated(first, replace(first.latest, timeout=9), now_ms=2, revision="r2", build="b2"))
+    assert published(changed, None, now_ms=3, revision="r3", build="v2")[1].optimization == "Off"

@@ -13,6 +13,7 @@ import pytest
 from tests.acceptance.conftest import newest_python
 from tests.acceptance.functions import Maker, zipped
 from tests.acceptance.server import Server
+from tests.acceptance.test_snapstart import publish, together
 
 WHO = """
 import os
@@ -118,3 +119,15 @@ def test_an_ordinary_user_gets_the_same_sandbox(nobody_server: Server) -> None:
     assert "exit status 5" in crash.fail()["errorMessage"]
     slow = make.python_function("import time\ndef handler(event, context):\n    time.sleep(9)\n", Timeout=1)
     assert slow.fail()["errorType"] == "Sandbox.Timedout"
+
+
+def test_an_ordinary_user_has_snapstart(nobody_server: Server) -> None:
+    make = Maker(nobody_server.client("lambda"), newest_python(nobody_server))
+    restored = publish(make)
+    assert restored.settled()["SnapStart"]["OptimizationStatus"] == "On"
+    one, two = together(restored.function, {"mark": "one"}, {"mark": "two"})
+    assert one["born"] == two["born"] and one["unique"] != two["unique"]
+    assert (one["log"], one["memory"], one["pipe"]) == ("one", "one", "one")
+    assert sorted(one["processes"]) == [1, one["pid"]] and set(one["capabilities"].values()) == {"0000000000000000"}
+    assert "exit status 3" in restored.function.fail({"exit": True})["errorMessage"]
+    assert restored.function.invoke()["born"] == one["born"]

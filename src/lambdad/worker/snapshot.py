@@ -5,7 +5,7 @@ Its log lines go to a stream of their own, as on AWS: INIT_START, what the funct
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import msgspec
 
@@ -13,8 +13,9 @@ from lambdad.domain.functions import SnapshotFailure, Version
 from lambdad.logs import lines
 from lambdad.runtime_api import failures
 from lambdad.runtime_api.channel import Channel
-from lambdad.runtime_api.events import Event, Exited, InitError, Refused, RuntimeEvent, Snapshot, Violation
+from lambdad.runtime_api.events import Event, Exited, InitError, Next, Refused, RuntimeEvent, Snapshot, Violation
 from lambdad.runtime_api.frames import BadFrame
+from lambdad.runtime_api.transport import Transport
 from lambdad.sandbox.api import Exit, Sandbox, Sandboxes, Template
 from lambdad.worker.log import EnvironmentLog, OutputReader
 from lambdad.worker.templates import NoTemplate
@@ -100,9 +101,7 @@ class SnapshotInit:
     # --- what the channel sees of it ------------------------------------------------------------------------------------------
 
     def refusal(self, event: RuntimeEvent) -> Refused | None:
-        if isinstance(event, Snapshot | InitError) and not self._heard.done():
-            return None
-        return Refused(403, "InvalidStateTransition", f"{type(event).__name__} is not possible before a snapshot")
+        return None if isinstance(event, Snapshot | InitError) and not self._heard.done() else _impossible(event)
 
     def receive(self, event: Event) -> None:
         if isinstance(event, RuntimeEvent) and (refused := self.refusal(event)) is not None:
@@ -110,12 +109,19 @@ class SnapshotInit:
         if isinstance(event, Snapshot | InitError | Violation) and not self._heard.done():
             self._heard.set_result(event)
 
+    def waits(self, transport: Transport) -> NoReturn:
+        raise _impossible(Next())
+
     def _exited(self, exited: "asyncio.Future[Exit]") -> None:
         if self._heard.done():
             return
         self._channel.drain()
         if not self._heard.done():
             self._heard.set_result(Exited(exited.result()))
+
+
+def _impossible(event: RuntimeEvent) -> Refused:
+    return Refused(403, "InvalidStateTransition", f"{type(event).__name__} is not possible before a snapshot")
 
 
 def _type_of(ended: _Ending) -> str:

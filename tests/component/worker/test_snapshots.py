@@ -11,7 +11,7 @@ from lambdad.runtime_api import frames
 from lambdad.testing.clock import VirtualClockLoop
 from lambdad.testing.sandbox import ScriptedRuntime
 from lambdad.worker.templates import TEMPLATE_IDLE
-from tests.component.worker.bench import Bench, invocation, version
+from tests.component.worker.bench import Bench, invocation, invoke, version
 
 
 async def template(inside: ScriptedRuntime) -> None:
@@ -35,11 +35,11 @@ async def test_environments_are_restored_from_one_init(clock: VirtualClockLoop) 
         assert await bench.worker.snapshot(published()) == "On"
         one, two = [await bench.worker.start(published(), "on-demand") for _ in range(2)]
         assert await one.ready() and await two.ready()
-        assert (await one.invoke(invocation("r1", b"1"))).payload == b"1"
+        assert (await invoke(one, invocation("r1", b"1"))).payload == b"1"
         assert len(bench.sandboxes.templates) == 1
         assert len(bench.sandboxes.templates[0].restored) == 2
         restored = [each.message for stream, each in bench.written.events if stream.stream.endswith(one.id)]
-        assert [line.split()[0] for line in restored] == ["RESTORE_START", "RESTORE_REPORT"]
+        assert [line.split()[0] for line in restored[:3]] == ["RESTORE_START", "RESTORE_REPORT", "START"]
         init = [each.message for stream, each in bench.written.events if not stream.stream.endswith((one.id, two.id))]
         assert [line.split()[0] for line in init] == ["INIT_START", "init", "INIT_REPORT"]
         assert init[-1] == "INIT_REPORT Init Duration: 500.00 ms"
@@ -76,7 +76,7 @@ async def test_the_report_bills_the_runtimes_own_part_of_restore(clock: VirtualC
     async with Bench(runtime, makes_templates=True) as bench:
         environment = await bench.worker.start(published(), "on-demand")
         await environment.ready()
-        outcome = await environment.invoke(invocation("r1", want_log=True))
+        outcome = await invoke(environment, invocation("r1", want_log=True))
         report = outcome.log_tail.decode().splitlines()[-1]
         assert "Billed Duration: 250 ms" in report
         assert "\tRestore Duration: 250.00 ms\tBilled Restore Duration: 250 ms\t" in report

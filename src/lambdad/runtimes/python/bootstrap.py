@@ -49,9 +49,10 @@ def main(channel_fd: int = 3, telemetry_fd: int = 4) -> None:
     start.be_born()
     runtime = loop.Runtime(channel, telemetry)
     try:
+        snapshot = _snapshot(head)
         function = runtime.load(head, start.import_path(head, _ROOT), _PRELOADED)
-        if head.get("snapshot"):
-            runtime.be_restored(head, (channel_fd, telemetry_fd))
+        if snapshot is not None:
+            runtime.be_restored(snapshot, (channel_fd, telemetry_fd))
         runtime.serve(function)
     except loop.InitFailed as failed:
         runtime.end_lines()
@@ -66,6 +67,15 @@ def main(channel_fd: int = 3, telemetry_fd: int = 4) -> None:
             runtime.end_lines()
         finally:
             os._exit(status)
+
+
+def _snapshot(head: dict):
+    """What SnapStart needs to know from before INIT, in a process that is to be a template for it."""
+    if not head.get("snapshot"):
+        return None
+    from lambdad_runtime.snapshot import Snapshot
+
+    return Snapshot()
 
 
 def _finish() -> None:

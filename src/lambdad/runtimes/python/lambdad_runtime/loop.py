@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 
-from lambdad_runtime import faults, handler, logs, payloads, snapshot, start
+from lambdad_runtime import faults, handler, logs, payloads, start
 from lambdad_runtime.channel import INVOKE, Channel
 from lambdad_runtime.context import LambdaContext, fixed_attributes
 from lambdad_runtime.telemetry import Lines, Telemetry, replace_standard_streams
@@ -47,26 +47,23 @@ class Runtime:
             self._fail_init(error)
             raise InitFailed from error
 
-    def be_restored(self, head: dict, fds: tuple[int, int]) -> None:
+    def be_restored(self, snapshot, fds: tuple[int, int]) -> None:
         """Wait as a template for SnapStart; returns in each execution environment that is restored from it.
 
         Raises InitFailed where a hook fails, with the exit statuses of AWS's runtime.
         """
-        try:
-            for function, args, kwargs in reversed(snapshot.hooks("before_snapshot")):
-                function(*args, **kwargs)
-        except Exception as error:
-            self._fail_init(error, "Runtime.BeforeCheckpointError")
-            raise InitFailed(64) from error
+        self._run_hooks(snapshot.before, "Runtime.BeforeCheckpointError", 64)
         self.end_lines()
-        snapshot.take(self._channel, fds, head["environment"])
+        snapshot.take(self._channel, fds)
         self._fixed = fixed_attributes(dict(os.environ))
+        self._run_hooks(snapshot.after, "Runtime.AfterRestoreError", 65)
+
+    def _run_hooks(self, run, error_type: str, status: int) -> None:
         try:
-            for function, args, kwargs in snapshot.hooks("after_restore"):
-                function(*args, **kwargs)
+            run()
         except Exception as error:
-            self._fail_init(error, "Runtime.AfterRestoreError")
-            raise InitFailed(65) from error
+            self._fail_init(error, error_type)
+            raise InitFailed(status) from error
 
     def _fail_init(self, error: Exception, error_type: str = "") -> None:
         logging.getLogger().warning(_INIT_WARNING)

@@ -1,8 +1,8 @@
 """SnapStart: the process that has run INIT waits as a template, and each execution environment is a fork of it.
 
-`take` is called in the template and returns only in a fork: by then that is a process of its own, in the namespaces that
-lambdad made for it (the launcher's `nests` has how the kernel lets it in), with the environment's channel and streams, without
-capabilities, and with no open file, pipe, socket or memory in common with the template (`separate`).
+`Snapshot.take` is called in the template and returns only in a fork: by then that is a process of its own, in the namespaces
+that lambdad made for it (the launcher's `nests` has how the kernel lets it in), with the environment's channel and streams,
+without capabilities, and with no open file, pipe, socket or memory in common with the template (`separate`).
 The frames are in docs/design/channel.md; hooks and uniqueness are as AWS documents them:
 https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html, …/snapstart-uniqueness.html
 """
@@ -22,6 +22,7 @@ import threading
 
 from lambdad_runtime import separate, start
 from lambdad_runtime.channel import RESTORE, Channel
+from lambdad_runtime.confine import confine
 
 _ORDER = 4096
 """Bytes of an order, at most; they come in one piece."""
@@ -55,17 +56,41 @@ def check() -> None:
         raise NoSnapshot("a library has started threads that do not survive a fork")
 
 
-def take(channel: Channel, fds: tuple[int, int], environment: dict[str, str]) -> None:
-    """Say that this process is a template, and fork on orders. Returns in the forks, which have read their START.
+class Snapshot:
+    """Of this process, from before the function's code is loaded."""
 
-    `fds`: of the channel and of the telemetry; `environment`: START's. Raises EOFError when lambdad is gone, which it is soon
-    for a process that can't be a template.
-    """
-    try:
-        check()
-    except NoSnapshot as reason:
-        channel.snapshot(str(reason))
-        channel.receive()
+    def __init__(self) -> None:
+        self._environment = dict(os.environ)
+        confine()
+
+    def before(self) -> None:
+        """Run the hooks, the last one registered first."""
+        for function, args, kwargs in reversed(_hooks("before_snapshot")):
+            function(*args, **kwargs)
+
+    def after(self) -> None:
+        for function, args, kwargs in _hooks("after_restore"):
+            function(*args, **kwargs)
+
+    def take(self, channel: Channel, fds: tuple[int, int]) -> None:
+        """Say that this process is a template, and fork on orders. Returns in the forks, which have read their START.
+
+        `fds`: of the channel and of the telemetry. Raises EOFError when lambdad is gone, which it is soon for a process that
+        can't be a template.
+        """
+        try:
+            check()
+        except NoSnapshot as reason:
+            channel.snapshot(str(reason))
+            channel.receive()
+        _wait(channel, fds)
+        for name, value in start.receive_start(channel)["environment"].items():
+            if self._environment.get(name) != value and name != start.TELEMETRY:
+                os.environ[name] = value  # what INIT itself has set stays
+        be_unique()
+
+
+def _wait(channel: Channel, fds: tuple[int, int]) -> None:
     shared = separate.Survey(keep=(0, 1, 2, *fds))
     gc.collect()
     gc.freeze()  # a collection would write to every object, and so copy every page that is shared
@@ -76,16 +101,11 @@ def take(channel: Channel, fds: tuple[int, int], environment: dict[str, str]) ->
         copy_tmp, descriptors = _order(orders)
         if os.fork() == 0:
             _become_copy(descriptors, fds, copy_tmp, shared)
-            break
+            orders.close()
+            return
         for descriptor in descriptors:
             os.close(descriptor)
         _reap()
-    orders.close()
-    head = start.receive_start(channel)
-    for name, value in head["environment"].items():
-        if environment.get(name) != value:
-            os.environ[name] = value  # what INIT itself has set stays
-    be_unique()
 
 
 def be_unique() -> None:
@@ -98,7 +118,7 @@ def be_unique() -> None:
         uuid._node = uuid._last_timestamp = uuid._generate_time_safe = None
 
 
-def hooks(name: str) -> list:
+def _hooks(name: str) -> list:
     """The registered (function, arguments, keyword arguments): `before_snapshot` or `after_restore`, in registration order."""
     module = sys.modules.get("snapshot_restore_py")
     return [] if module is None else list(getattr(module, "get_" + name)())

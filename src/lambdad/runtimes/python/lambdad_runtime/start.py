@@ -18,6 +18,8 @@ from lambdad_runtime.faults import Fault
 CONTINUED = "_LAMBDAD_START"
 """Variable that hands START's head, as JSON, over to a runtime behind a wrapper script, who can't read START again."""
 
+TELEMETRY = "_LAMBDA_TELEMETRY_LOG_FD"
+
 _PRELOAD = (
     "argparse", "ast", "base64", "bisect", "calendar", "concurrent.futures", "concurrent.futures.thread",
     "contextlib", "copy", "csv", "dataclasses", "datetime", "decimal", "email.message", "email.parser", "fnmatch",
@@ -100,7 +102,7 @@ def become(head: dict) -> None:
         os.environ.clear()
         os.environ.update(environment)
     # Named for official runtime clients, which take it away as well: a function's children must not write frames.
-    os.environ.pop("_LAMBDA_TELEMETRY_LOG_FD", None)
+    os.environ.pop(TELEMETRY, None)
     time.tzset()
 
 
@@ -122,7 +124,7 @@ def execute(argv: list[str], head: dict, descriptors: tuple[int, int]) -> int:
     rest = {key: value for key, value in head.items() if key not in ("argv", "environment")}
     environment = dict(os.environ)
     environment[CONTINUED] = json.dumps(rest)
-    environment["_LAMBDA_TELEMETRY_LOG_FD"] = str(descriptors[1])
+    environment[TELEMETRY] = str(descriptors[1])
     for descriptor in descriptors:
         os.set_inheritable(descriptor, True)
     try:

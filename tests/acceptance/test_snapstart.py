@@ -414,3 +414,12 @@ def test_without_isolation_there_are_no_snapshots(tmp_path: Path) -> None:
         assert version.function.invoke() == 1
     finally:
         server.stop()
+
+
+def test_every_python_of_this_host(make: Maker, server: Server) -> None:
+    found = sorted(set(re.findall(r"python3\.\d+", server.ready_line)))
+    versions = [publish(make, Runtime=runtime) for runtime in found]
+    for version in versions:
+        assert version.settled()["SnapStart"]["OptimizationStatus"] == "On"
+        seen = version.function.invoke({"mark": "m"})
+        assert (seen["type"], seen["log"], seen["memory"], seen["pipe"], seen["loop"]) == ("snap-start", "m", "m", "m", True)

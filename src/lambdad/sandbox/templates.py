@@ -166,6 +166,7 @@ class ForkTemplate:
             async with asyncio.timeout(_LONGEST_WAIT):
                 host, inside = await heard
         except TimeoutError as error:
+            self._end()
             raise SandboxFailure("the template did not fork in time") from error
         finally:
             self._forking -= 1
@@ -186,12 +187,10 @@ class ForkTemplate:
         text = msgspec.json.encode(head)
         frame = _HEADER.pack(_RESTORE, 0, len(text), 0) + text
         try:
-            sent = self._orders.sendmsg([frame], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", descriptors))])
-        except OSError as error:
-            raise SandboxFailure(f"the template takes no orders: {error}") from error
-        if sent != len(frame):  # its socket is full: it does not read them
+            self._orders.sendmsg([frame], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", descriptors))])
+        except OSError as error:  # it is gone, or does not read them
             self._end()
-            raise SandboxFailure("the template takes no orders")
+            raise SandboxFailure(f"the template takes no orders: {error}") from error
 
     def _reaped(self, pid: int, status: int | None, number: int | None) -> None:
         nested = self._living.pop(pid, None)
@@ -280,7 +279,9 @@ class Nested(Stem):
         return await self.start(copy_tmp=False)
 
     def reaped(self, status: int | None, number: int | None) -> None:
-        self._ended(status, number)
+        """Of a nest that is gone it is no news, and its control group may be gone as well."""
+        if self.alive:
+            self._ended(status, number)
 
     def max_memory_used(self) -> int:
         """What was copied or is new, and what is shared with the template: a page of that which was copied counts twice."""

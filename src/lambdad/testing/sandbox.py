@@ -252,6 +252,8 @@ class ScriptedSandboxes:
         self.script = script
         self.makes_templates = makes_templates
         self.templates: list[ScriptedTemplate] = []
+        self.template_failures: list[SandboxFailure] = []
+        """Raised, first one first, by a template's `restore`."""
         self.failures: list[Exception] = []
         """What scripts raised."""
         self.take_failures: list[SandboxFailure] = []
@@ -318,6 +320,8 @@ class ScriptedTemplate:
     async def restore(self) -> Sandbox:
         if not self.alive:
             raise SandboxFailure("The template is gone.")
+        if self._owner.template_failures:
+            raise self._owner.template_failures.pop(0)
         made = self._owner.make()
         made.prepared, made.limits = self.sandbox.prepared, self.sandbox.limits
         self.restored.append(made)

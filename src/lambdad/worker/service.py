@@ -1,6 +1,7 @@
 """What this host holds: its execution environments, and the memory that they were promised."""
 
 import asyncio
+import logging
 import socket
 import sys
 import time
@@ -21,7 +22,7 @@ from lambdad.worker.environment import ExecutionEnvironment, Measured, unmeasure
 from lambdad.worker.freezer import Freezer
 from lambdad.worker.log import EnvironmentLog
 from lambdad.worker.snapshot import SnapshotInit
-from lambdad.worker.templates import TEMPLATE_IDLE, NoTemplate, Templates, snapshots_possible
+from lambdad.worker.templates import TEMPLATE_IDLE, NoTemplate, Templates, snapshots_possible, try_out
 from lambdad.worker.variables import Paths, Place, runtime_version, start_head
 
 Credentials = Callable[[Version], Mapping[str, str]]
@@ -29,6 +30,7 @@ Credentials = Callable[[Version], Mapping[str, str]]
 EndpointServer = Callable[[socket.socket, Version], Callable[[], None]]
 """Serve lambdad's AWS endpoint on a socket that listens inside a sandbox; the answer stops that and closes the socket."""
 
+log = logging.getLogger(__name__)
 _AWS_RUNTIME_ROOT: Final = "/var/runtime"
 _LONG_INIT: Final = 130.0
 """Seconds that INIT may take at least with provisioned concurrency and SnapStart, then as long as the function's timeout.
@@ -138,7 +140,11 @@ class LocalWorker:
         if template is None or isinstance(template, SnapshotFailure):
             return None
         began = self._monotonic()
-        sandbox = await template.restore()
+        try:
+            sandbox = await template.restore()
+        except SandboxFailure as error:
+            log.warning("an environment of %s could not be restored: %s", version.qualified_arn, error)
+            return None
         try:
             self._check_open()
             return self._environment(version, "snap-start", sandbox, began)
@@ -151,7 +157,15 @@ class LocalWorker:
         if not snapshots_possible(version, self._sandboxes):
             return "Off"
         made = await self._templates.get(version)
-        return made if isinstance(made, SnapshotFailure) else "Off" if made is None else "On"
+        if made is None or isinstance(made, SnapshotFailure):
+            return made or "Off"
+        try:
+            await try_out(made)
+        except SandboxFailure as error:
+            log.warning("the snapshot of %s can't be restored: %s", version.qualified_arn, error)
+            self._templates.drop([version.build])
+            return "Off"
+        return "On"
 
     def forget(self, builds: Collection[str]) -> None:
         """The snapshots of versions that are gone."""

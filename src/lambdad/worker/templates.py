@@ -33,6 +33,16 @@ def snapshots_possible(version: Version, sandboxes: Sandboxes) -> bool:
     return sandboxes.makes_templates and known is not None and known.family == "python"
 
 
+async def try_out(template: Template) -> None:
+    """On is a promise. Raises SandboxFailure where nothing can be restored."""
+    sandbox = await template.restore()
+    process = sandbox.process
+    for end in (process.channel, process.output, process.telemetry, sandbox.runtime_api, sandbox.endpoint):
+        if end is not None:
+            end.close()
+    await sandbox.destroy()
+
+
 @dataclass(slots=True)
 class _Kept:
     making: "asyncio.Task[Template | NoTemplate]"

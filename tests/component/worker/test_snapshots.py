@@ -8,6 +8,7 @@ import pytest
 from lambdad.domain.errors import SnapStartFailure, SnapStartTimeout
 from lambdad.domain.functions import SnapshotFailure, Version
 from lambdad.runtime_api import frames
+from lambdad.sandbox.api import SandboxFailure
 from lambdad.testing.clock import VirtualClockLoop
 from lambdad.testing.sandbox import ScriptedRuntime
 from lambdad.worker.templates import TEMPLATE_IDLE
@@ -37,7 +38,7 @@ async def test_environments_are_restored_from_one_init(clock: VirtualClockLoop) 
         assert await one.ready() and await two.ready()
         assert (await invoke(one, invocation("r1", b"1"))).payload == b"1"
         assert len(bench.sandboxes.templates) == 1
-        assert len(bench.sandboxes.templates[0].restored) == 2
+        assert len(bench.sandboxes.templates[0].restored) == 3, "one was tried out when the snapshot was taken"
         restored = [each.message for stream, each in bench.written.events if stream.stream.endswith(one.id)]
         assert [line.split()[0] for line in restored[:3]] == ["RESTORE_START", "RESTORE_REPORT", "START"]
         init = [each.message for stream, each in bench.written.events if not stream.stream.endswith((one.id, two.id))]
@@ -215,6 +216,17 @@ async def test_without_a_template_init_runs_in_the_environment(clock: VirtualClo
         await clock.advance(61)
         await (await bench.worker.start(published(), "on-demand")).ready()
         assert len(bench.sandboxes.taken) == before + 3
+
+
+async def test_a_template_that_cannot_be_restored_from(clock: VirtualClockLoop) -> None:
+    async with Bench(template, makes_templates=True) as bench:
+        bench.sandboxes.template_failures.append(SandboxFailure("no room"))
+        assert await bench.worker.snapshot(published()) == "Off"
+        assert bench.worker.templates() == {}
+        await bench.worker.snapshot(published())
+        bench.sandboxes.template_failures.append(SandboxFailure("no room"))
+        environment = await bench.worker.start(published(), "on-demand")
+        assert await environment.ready(), "INIT runs in it"
 
 
 async def test_starts_at_the_same_time_share_one_init(clock: VirtualClockLoop) -> None:

@@ -85,6 +85,13 @@ def test_json_logs() -> None:
     assert "AWS_LAMBDA_LOG_FORMAT" not in variables(version(), place())
 
 
+def test_snapstart_names_no_log() -> None:
+    """Nor does AWS: https://docs.aws.amazon.com/lambda/latest/dg/snapstart-monitoring.html"""
+    made = variables(version(), place(initialization="snap-start"))
+    assert made["AWS_LAMBDA_INITIALIZATION_TYPE"] == "snap-start"
+    assert not {"AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME"} & set(made)
+
+
 def test_node() -> None:
     made = variables(version("nodejs22.x"), place())
     assert made["NODE_PATH"] == (

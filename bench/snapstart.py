@@ -1,4 +1,4 @@
-"""Cold starts with SnapStart of a function that imports numpy and pandas, beside the imports in a bare interpreter.
+"""SnapStart: cold starts of a function that imports numpy and pandas, beside the imports in a bare interpreter.
 
 The function is that of `packages`. Each start is an environment that is restored while its request waits: idle ones are kept
 for less than the pause between two requests. The bare interpreter takes turns.

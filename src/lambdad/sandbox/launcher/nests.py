@@ -44,7 +44,6 @@ def become_nest(control_fd: int, template: int, tmp_mb: int, ports: Sequence[int
         os.closerange(3, control_fd)
         os.closerange(control_fd + 1, 65536)
         signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _enter_sandbox(template)
         made, making = os.pipe()
         if os.fork() == 0:

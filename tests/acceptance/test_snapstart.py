@@ -366,7 +366,10 @@ def survived(function: Function, *others: Any) -> Any:
 def test_a_snapshot_is_taken_again_after_a_restart(own_server: Server, own_make: Maker) -> None:
     function = active(own_make)
     first = function.invoke({})
+    living = [*pids(own_server, function), *own_server.introspect()["templates"].values()]
+    assert len(living) == 2
     own_server.stop(signal.SIGKILL)
+    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in living))
     own_server.start()
     function = Function(own_server.client("lambda"), function.name)
     name, _, number = function.name.partition(":")
@@ -414,6 +417,14 @@ def test_without_isolation_there_are_no_snapshots(tmp_path: Path) -> None:
         assert version.function.invoke() == 1
     finally:
         server.stop()
+
+
+def test_an_interpreter_of_the_functions_own(make: Maker) -> None:
+    """Variables that are read only when a process starts."""
+    function = active(make, Environment={"Variables": {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}})
+    one, two = together(function, {"mark": "one"}, {"mark": "two"})
+    assert one["born"] == two["born"] and one["unique"] != two["unique"]
+    assert one["type"] == "snap-start"
 
 
 def test_every_python_of_this_host(make: Maker, server: Server) -> None:

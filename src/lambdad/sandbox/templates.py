@@ -208,13 +208,13 @@ def _hear(birth: socket.socket, heard: "asyncio.Future[tuple[int, int]]") -> Non
         message, fds, pid = messages.receive(birth)
         for fd in fds:
             os.close(fd)
-        inside = message["pid"]
+        inside = message["pid"] if "pid" in message else message["error"]
         if type(inside) is not int or not pid:
-            raise ValueError(f"{inside!r} is no process id")
+            raise ValueError(f"{inside!r:.200}")
     except BlockingIOError:
         return
     except (messages.Closed, ValueError, TypeError, KeyError, RecursionError) as error:
-        heard.set_exception(SandboxFailure(f"the template did not fork: {error}"))
+        heard.set_exception(SandboxFailure(f"the template did not fork: {str(error) or 'it gave no reason'}"))
     else:
         heard.set_result((pid, inside))
 

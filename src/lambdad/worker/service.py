@@ -168,8 +168,8 @@ class LocalWorker:
         return "On"
 
     def forget(self, builds: Collection[str]) -> None:
-        """The snapshots of versions that are gone."""
-        self._templates.drop(builds)
+        """The snapshots of versions that are gone, once their environments are."""
+        self._templates.retire(builds)
 
     async def _make_template(self, version: Version) -> Template | NoTemplate:
         sandbox = await self._sandbox(version)
@@ -193,10 +193,10 @@ class LocalWorker:
     async def close(self) -> None:
         self._closed = True
         self._freezer.close()
-        await self._templates.close()
         async with asyncio.TaskGroup() as group:
             for environment in tuple(self._environments.values()):
                 group.create_task(environment.end("SPINDOWN"))
+        await self._templates.close()
 
     async def _sandbox(self, version: Version) -> Sandbox:
         """Specialised for the version."""

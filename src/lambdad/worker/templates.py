@@ -47,6 +47,8 @@ async def try_out(template: Template) -> None:
 class _Kept:
     making: "asyncio.Task[Template | NoTemplate]"
     used: float
+    retired: bool = False
+    """Its version is gone."""
 
     @property
     def template(self) -> Template | None:
@@ -100,7 +102,7 @@ class Templates:
             kept = self._kept[version.build] = _Kept(making, self._loop.time())
             if self._look is None:
                 self._look = self._loop.call_later(_LOOK, self._sweep)
-        made = await asyncio.shield(kept.making)
+        made = await _result(kept.making)
         if made is not None and not isinstance(made, SnapshotFailure):
             kept.used = self._loop.time()
         return made
@@ -108,6 +110,12 @@ class Templates:
     def introspect(self) -> dict[str, int]:
         """Build → process id on the host."""
         return {build: template.pid for build, kept in self._kept.items() if (template := kept.template) is not None}
+
+    def retire(self, builds: Collection[str]) -> None:
+        """They end when their last environment has."""
+        for build in builds:
+            if build in self._kept:
+                self._kept[build].retired = True
 
     def drop(self, builds: Collection[str]) -> None:
         """With what was restored from them."""
@@ -131,13 +139,26 @@ class Templates:
         for build, kept in tuple(self._kept.items()):
             if build in in_use and kept.template is not None:
                 kept.used = now
-        self.drop([build for build, kept in self._kept.items() if self._can_go(kept, now, short)])
+            elif self._can_go(kept, now, short):
+                self.drop([build])
         self._look = self._loop.call_later(_LOOK, self._sweep) if self._kept else None
 
     def _can_go(self, kept: _Kept, now: float, short: bool) -> bool:
-        if not kept.making.done() or kept.used == now:
-            return False
-        return not kept.fresh(now) or short or now >= kept.used + self._idle
+        """Of one that has no environments."""
+        if not kept.making.done():
+            return kept.retired
+        return kept.retired or short or not kept.fresh(now) or now >= kept.used + self._idle
+
+
+async def _result(making: "asyncio.Task[Template | NoTemplate]") -> Template | NoTemplate:
+    """Raises SandboxFailure where the making was given up, and CancelledError only for a caller who was cancelled."""
+    try:
+        return await asyncio.shield(making)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if making.cancelled() and task is not None and not task.cancelling():
+            raise SandboxFailure("the snapshot is not needed any more") from None
+        raise
 
 
 async def _awaited(making: Awaitable[Template | NoTemplate]) -> Template | NoTemplate:

@@ -263,10 +263,28 @@ async def test_a_template_ends_when_memory_is_short(clock: VirtualClockLoop) -> 
 
 async def test_a_template_goes_with_its_version(clock: VirtualClockLoop) -> None:
     async with Bench(template, makes_templates=True) as bench:
-        await bench.worker.snapshot(published())
+        environment = await bench.worker.start(published(), "on-demand")
+        await environment.ready()
         bench.worker.forget(["another", "b1"])
-        await clock.advance(0.1)
+        await clock.advance(5)
+        assert (await invoke(environment, invocation("r1", b"1"))).payload == b"1", "what runs is not cut off"
+        await environment.end("SPINDOWN")
+        await clock.advance(2)
         assert bench.sandboxes.templates[0].sandbox.destroyed
+
+
+async def test_a_snapshot_of_a_version_that_goes_meanwhile(clock: VirtualClockLoop) -> None:
+    async def slow(inside: ScriptedRuntime) -> None:
+        await inside.start()
+        await inside.forever()
+
+    async with Bench(slow, makes_templates=True) as bench:
+        taking = asyncio.ensure_future(bench.worker.snapshot(published()))
+        await clock.advance(1.5)
+        bench.worker.forget(["b1"])
+        with pytest.raises(SandboxFailure, match="not needed"):
+            await taking
+        assert bench.sandbox.destroyed
 
 
 async def test_close_ends_an_init_that_runs(clock: VirtualClockLoop) -> None:
@@ -275,5 +293,5 @@ async def test_close_ends_an_init_that_runs(clock: VirtualClockLoop) -> None:
         await clock.advance(0.1)
         await bench.worker.close()
         assert bench.sandbox.destroyed
-        with pytest.raises(asyncio.CancelledError):
+        with pytest.raises(SandboxFailure):
             await taking

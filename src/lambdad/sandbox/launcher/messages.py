@@ -14,7 +14,8 @@ To a template's: {"op": "template"}, and from then on also from it: {"op": "reap
 To a nest:       {"op": "kill"}; {"op": "stop"}; {"op": "continue"}; {"op": "clear"}
 From a nest:     {"op": "ready"} + [its namespaces, in the order of `nests.SPACES`; tmp; runtime api, endpoint];
                  {"op": "cleared"}; {"op": "failed", "error"}
-From a runtime process that was forked from a template, on a socket for this alone: {"op": "started", "pid"}
+From a runtime process that was forked from a template, on a socket for this alone: {"op": "started", "pid"};
+                 {"op": "failed", "error"}
 """
 
 import array

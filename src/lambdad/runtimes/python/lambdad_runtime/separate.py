@@ -18,7 +18,7 @@ import struct
 
 _MAP_SHARED, _MAP_FIXED, _MAP_ANONYMOUS = 1, 16, 32
 _PROT_READ, _PROT_WRITE, _PROT_EXEC = 1, 2, 4
-_REOPEN = os.O_ACCMODE | os.O_APPEND | os.O_NONBLOCK | os.O_DIRECTORY | os.O_NOFOLLOW | getattr(os, "O_PATH", 0)
+_REOPEN = os.O_ACCMODE | os.O_APPEND | os.O_NONBLOCK | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_PATH
 """Of a file's flags those that are given when it is opened again: not those that create or empty it."""
 _DELETED = " (deleted)"
 
@@ -57,7 +57,8 @@ class Survey:
             self._note_anonymous(descriptor, name)
         else:
             flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
-            position = os.lseek(descriptor, 0, os.SEEK_CUR) if stat.S_ISREG(status.st_mode) else 0
+            readable = stat.S_ISREG(status.st_mode) and not flags & os.O_PATH
+            position = os.lseek(descriptor, 0, os.SEEK_CUR) if readable else 0
             self._files.append((descriptor, name, flags, position))
 
     def _note_anonymous(self, descriptor: int, name: str) -> None:

@@ -80,18 +80,18 @@ class Snapshot:
         """
         try:
             check()
-        except NoSnapshot as reason:
+            shared = separate.Survey(keep=(0, 1, 2, *fds))
+        except (NoSnapshot, OSError) as reason:
             channel.snapshot(str(reason))
             channel.receive()
-        _wait(channel, fds)
+        _wait(channel, fds, shared)
         for name, value in start.receive_start(channel)["environment"].items():
             if self._environment.get(name) != value and name != start.TELEMETRY:
                 os.environ[name] = value  # what INIT itself has set stays
         be_unique()
 
 
-def _wait(channel: Channel, fds: tuple[int, int]) -> None:
-    shared = separate.Survey(keep=(0, 1, 2, *fds))
+def _wait(channel: Channel, fds: tuple[int, int], shared: separate.Survey) -> None:
     gc.collect()
     gc.freeze()  # a collection would write to every object, and so copy every page that is shared
     _libc.fflush(None)

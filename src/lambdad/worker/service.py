@@ -136,11 +136,11 @@ class LocalWorker:
 
     async def _restored(self, version: Version) -> Environment | None:
         """None where there is no template and none can be made: then INIT runs in the environment."""
-        template = await self._templates.get(version)
-        if template is None or isinstance(template, SnapshotFailure):
-            return None
-        began = self._monotonic()
         try:
+            template = await self._templates.get(version)
+            if template is None or isinstance(template, SnapshotFailure):
+                return None
+            began = self._monotonic()
             sandbox = await template.restore()
         except SandboxFailure as error:
             log.warning("an environment of %s could not be restored: %s", version.qualified_arn, error)

@@ -24,9 +24,10 @@ from dataclasses import dataclass, field
 
 from bench.context import Context
 from bench.rows import Beside, Row
-from lambdad.placement.policy import Candidate, choose
+from lambdad.placement.policy import choose, fits
+from lambdad.worker.api import Load
 
-Policy = Callable[[Sequence[Candidate], int], int | None]
+Policy = Callable[[Sequence[Load], int], int | None]
 KEEP_WARM = 600.0
 MB_PER_CORE = 1769
 
@@ -55,8 +56,8 @@ class Worker:
     environments: int = 0
     code: set[int] = field(default_factory=set)
 
-    def candidate(self, function: Function) -> Candidate:
-        return Candidate(
+    def load(self, function: Function) -> Load:
+        return Load(
             self.capacity, self.promised, self.environments, self.used, self.cores, self.busy, id(function) in self.code
         )
 
@@ -103,7 +104,7 @@ class Fleet:
         heapq.heappush(self.running, (now + seconds, next(self.count), environment))
 
     def cold(self, function: Function) -> Environment | None:
-        while (chosen := self.policy([each.candidate(function) for each in self.workers], function.memory)) is None:
+        while (chosen := self.policy([each.load(function) for each in self.workers], function.memory)) is None:
             if not self.idle:
                 return None
             self.end(next(iter(self.idle)))
@@ -144,18 +145,18 @@ class Fleet:
             self.figures.spread.append(statistics.pstdev(busy) / statistics.mean(busy))
 
 
-def most_free(candidates: Sequence[Candidate], need_mb: int) -> int | None:
-    fitting = [at for at, each in enumerate(candidates) if each.fits(need_mb)]
-    return max(fitting, key=lambda at: candidates[at].free_mb, default=None)
+def most_free(loads: Sequence[Load], need_mb: int) -> int | None:
+    fitting = [at for at, each in enumerate(loads) if fits(each, need_mb)]
+    return max(fitting, key=lambda at: loads[at].free_mb, default=None)
 
 
-def first_fit(candidates: Sequence[Candidate], need_mb: int) -> int | None:
-    return next((at for at, each in enumerate(candidates) if each.fits(need_mb)), None)
+def first_fit(loads: Sequence[Load], need_mb: int) -> int | None:
+    return next((at for at, each in enumerate(loads) if fits(each, need_mb)), None)
 
 
 def chance(generator: random.Random) -> Policy:
-    def policy(candidates: Sequence[Candidate], need_mb: int) -> int | None:
-        fitting = [at for at, each in enumerate(candidates) if each.fits(need_mb)]
+    def policy(loads: Sequence[Load], need_mb: int) -> int | None:
+        fitting = [at for at, each in enumerate(loads) if fits(each, need_mb)]
         return generator.choice(fitting) if fitting else None
 
     return policy

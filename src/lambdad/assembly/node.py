@@ -13,7 +13,6 @@ import asyncio
 import logging
 import os
 import secrets
-import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -210,7 +209,8 @@ class Node:
             wall=time.time,
             new_id=lambda: uuid.uuid4().hex,
             credentials=credentials_of,
-            capacity_mb=settings.memory or sys.maxsize,
+            capacity_mb=settings.memory,
+            cores=processors(),
             serve_endpoint=endpoints.serve,
             measured=registry.invoked,
             freeze_after=settings.freeze_after,
@@ -229,7 +229,7 @@ class Node:
             throttled=registry.throttled,
             memory_left=host_memory.available,
             memory_floor=floor_mb,
-            parallel_starts=settings.parallel_starts or STARTS_PER_CORE * (os.cpu_count() or 1),
+            parallel_starts=settings.parallel_starts or STARTS_PER_CORE * processors(),
         )
         close(manager.close)
         counter = LocalCounter(
@@ -287,6 +287,11 @@ class Node:
         if sandboxes.obstacle is not None:
             log.warning(sandboxes.obstacle)
         return sandboxes
+
+
+def processors() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def memory_floor(setting: int | None, total: int | None) -> int:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from lambdad.domain.functions import Optimization, SnapshotFailure, Version
 from lambdad.sandbox.api import SandboxFailure
-from lambdad.worker.api import Completion, EndReason, Environment, Initialization, Invocation, Outcome, Stream
+from lambdad.worker.api import Completion, EndReason, Environment, Initialization, Invocation, Load, Outcome, Stream
 
 Handler = Callable[[Invocation], Awaitable[Outcome]]
 
@@ -146,6 +146,9 @@ class ScriptedWorker:
 
     async def snapshot(self, version: Version) -> Optimization | SnapshotFailure:
         return "Off"
+
+    def load(self, version: Version) -> Load:
+        return Load(self.capacity_mb, self.promised_mb, len(self.environments()))
 
     def environments(self) -> list[Environment]:
         return [environment for environment in self.started if environment.ended is None]

@@ -1,5 +1,6 @@
 """The door of the worker, and of the environments it starts."""
 
+import math
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -100,7 +101,33 @@ class Environment(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a worker holds at one moment, for whoever chooses among workers; memory in MB."""
+
+    capacity_mb: int | None
+    """Memory that environments may be promised, all together; None: as much as is asked for."""
+    promised_mb: int
+    """Of every environment it has or is making, whether they use it or not."""
+    environments: int
+    used_mb: int = 0
+    """What its environments really use, as measured last; less than is promised, as a rule."""
+    cores: float = math.inf
+    busy_cores: float = 0.0
+    """What the environments that run now were promised of the processors."""
+    has_code: bool = False
+    """The version's code is unpacked there."""
+
+    @property
+    def free_mb(self) -> float:
+        return math.inf if self.capacity_mb is None else self.capacity_mb - self.promised_mb
+
+
 class Worker(Protocol):
+    def load(self, version: Version) -> Load:
+        """With a view to another environment of this version."""
+        ...
+
     async def start(self, version: Version, initialization: Initialization) -> Environment:
         """An environment whose INIT has begun, or its RESTORE where the version has a snapshot. Raises SandboxFailure."""
         ...

@@ -152,6 +152,16 @@ class ExecutionEnvironment:
         return type(self._state) is not machine.Ended
 
     @property
+    def memory_used(self) -> int:
+        """Bytes, as measured last."""
+        return self._peak
+
+    @property
+    def busy(self) -> bool:
+        """INIT or an invocation runs."""
+        return type(self._state) not in (machine.Idle, machine.Cold, machine.Ended)
+
+    @property
     def rest(self) -> int | None:
         """How many invocations there have been; None unless the runtime waits for the next one."""
         return self._begun if type(self._state) is machine.Idle else None

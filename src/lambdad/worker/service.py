@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
+import math
 import socket
-import sys
 import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
@@ -11,12 +11,12 @@ from typing import Final
 
 from lambdad.artifacts.api import Artifacts
 from lambdad.domain.functions import Optimization, SnapshotFailure, Version
-from lambdad.domain.limits import INIT_TIMEOUT, MEMORY_PER_CORE, PROCESSES, RESTORE_TIMEOUT
+from lambdad.domain.limits import INIT_TIMEOUT, MEMORY_PER_CORE, MIB, PROCESSES, RESTORE_TIMEOUT
 from lambdad.logs.api import LogWriter, StreamName
 from lambdad.runtime_api.machine import Plan
 from lambdad.runtime_api.transport import SCRATCH
 from lambdad.sandbox.api import Limits, Sandbox, Sandboxes, SandboxFailure, Template
-from lambdad.worker.api import Environment, Initialization
+from lambdad.worker.api import Environment, Initialization, Load
 from lambdad.worker.beginnings import Init, Restore
 from lambdad.worker.environment import ExecutionEnvironment, Measured, unmeasured
 from lambdad.worker.freezer import Freezer
@@ -31,6 +31,8 @@ EndpointServer = Callable[[socket.socket, Version], Callable[[], None]]
 """Serve lambdad's AWS endpoint on a socket that listens inside a sandbox; the answer stops that and closes the socket."""
 
 log = logging.getLogger(__name__)
+_MOMENT: Final = 0.05
+"""Seconds."""
 _AWS_RUNTIME_ROOT: Final = "/var/runtime"
 _LONG_INIT: Final = 130.0
 """Seconds that INIT may take at least with provisioned concurrency and SnapStart, then as long as the function's timeout.
@@ -50,7 +52,8 @@ class LocalWorker:
         new_id: Callable[[], str],
         credentials: Credentials,
         monotonic: Callable[[], float] = time.monotonic,
-        capacity_mb: int = sys.maxsize,
+        capacity_mb: int | None = None,
+        cores: float = math.inf,
         endpoint: str | None = None,
         serve_endpoint: EndpointServer | None = None,
         measured: Measured = unmeasured,
@@ -59,12 +62,15 @@ class LocalWorker:
         template_idle: float = TEMPLATE_IDLE,
     ) -> None:
         """`wall`: seconds since the epoch; `monotonic`: seconds of a fine clock that never jumps. `new_id`: 32 hex digits,
-        never twice the same. `capacity_mb`: memory that may be promised together; placement looks at it. `endpoint`: URL of
+        never twice the same. `capacity_mb`: memory that may be promised together, None: any; `cores`: processors that are there
+        for functions; placement looks at both. `endpoint`: URL of
         lambdad's AWS endpoint where sandboxes reach the host's loopback; `serve_endpoint`: for those that have a socket of
         their own for it. `measured` is told of every invocation, after its answer. `freeze_after`: seconds after which
         an idle environment is frozen, at the earliest (twice that at the latest); 0: never. `memory_short`: the host needs
         what idle templates of SnapStart have; `template_idle`: seconds after which they end in any case."""
         self.capacity_mb = capacity_mb
+        self._cores = cores
+        self._used_mb, self._busy_cores, self._weigh_at = 0, 0.0, 0.0
         self._sandboxes = sandboxes
         self._artifacts = artifacts
         self._log_writer = log_writer
@@ -104,6 +110,26 @@ class LocalWorker:
 
     def environments(self) -> list[Environment]:
         return list(self._environments.values())
+
+    def load(self, version: Version) -> Load:
+        if self._monotonic() >= self._weigh_at:
+            self._weigh()
+        return Load(
+            self.capacity_mb,
+            self.promised_mb,
+            self.count,
+            self._used_mb,
+            self._cores,
+            self._busy_cores,
+            self._artifacts.prepared(version.code, [layer.code for layer in version.layers]) is not None,
+        )
+
+    def _weigh(self) -> None:
+        """One look serves the starts of a moment: what it adds up grows with what is held."""
+        self._weigh_at = self._monotonic() + _MOMENT
+        held = self._environments.values()
+        self._used_mb = sum(each.memory_used for each in held) // MIB
+        self._busy_cores = sum(each.version.memory_size for each in held if each.busy) / MEMORY_PER_CORE
 
     def introspect(self) -> list[dict[str, object]]:
         """Every environment, for `/_lambdad/state`. `pid` is its runtime process, on the host."""

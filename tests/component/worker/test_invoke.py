@@ -485,3 +485,26 @@ async def test_provisioned_environments_have_more_time_for_init(clock: VirtualCl
         environment = await bench.worker.start(version(), "provisioned-concurrency")
         assert await environment.ready() is True
         assert "INIT_REPORT Init Duration: 60000.00 ms" in bench.lines()
+
+
+async def test_the_load_is_what_is_promised_used_and_running(clock: VirtualClockLoop) -> None:
+    async def slow(inside: ScriptedRuntime) -> None:
+        await inside.start()
+        event = await inside.next()
+        await asyncio.sleep(1.0)
+        inside.respond(event, b"1")
+        await inside.next()
+        await inside.forever()
+
+    async with Bench(slow) as bench:
+        wanted = version(memory_size=1769)
+        environment = await bench.worker.start(wanted, "on-demand")
+        assert await environment.ready()
+        running = asyncio.create_task(invoke(environment, invocation("r1")))
+        await clock.advance(0.5)
+        load = bench.worker.load(wanted)
+        assert (load.promised_mb, load.environments, load.busy_cores, load.has_code) == (1769, 1, 1.0, True)
+        await running
+        await clock.advance(0.5)
+        load = bench.worker.load(wanted)
+        assert (load.used_mb, load.busy_cores) == (36, 0.0)

@@ -106,7 +106,7 @@ def program(interpreter: Interpreter, sources: Sources) -> Program:
         family,
         plan,
         [executable, "-I", "-S", "-X", "utf8", f"{_PRIVATE}/launcher/main.py"],
-        {"LANG": "C.UTF-8", "TZ": ":UTC", "LD_LIBRARY_PATH": libraries, "PATH": "/usr/bin:/bin"},
+        {"LANG": "C.UTF-8", "TZ": ":UTC", "LD_LIBRARY_PATH": libraries, "LD_BIND_NOW": "1", "PATH": "/usr/bin:/bin"},
         runtime,
     )
 

@@ -65,6 +65,7 @@ _libc.mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctype
 _libc.umount2.argtypes = (ctypes.c_char_p, ctypes.c_int)
 _libc.unshare.argtypes = (ctypes.c_int,)
 _libc.setns.argtypes = (ctypes.c_int, ctypes.c_int)
+_libc.capset.argtypes = (ctypes.c_char_p, ctypes.c_char_p)
 _libc.prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
 
 
@@ -187,18 +188,21 @@ def _capset(effective: int, permitted: int) -> None:
     _check(_libc.capset(header, data), "capset")
 
 
-def _capget() -> "tuple[int, int]":
+def _permitted_capabilities() -> int:
     header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
     data = ctypes.create_string_buffer(24)
     _check(_libc.capget(header, data), "capget")
     words = struct.unpack("=6I", data.raw)
-    return words[0] | words[3] << 32, words[1] | words[4] << 32
+    return int(words[1] | words[4] << 32)
+
+
+_PERMITTED = _permitted_capabilities()
+"""Asked for once, in the launcher: a stem would copy the pages that asking writes to."""
 
 
 def raise_permitted() -> None:
     """Make every permitted capability effective again, after a change of user that kept them."""
-    permitted = _capget()[1]
-    _capset(permitted, permitted)
+    _capset(_PERMITTED, _PERMITTED)
 
 
 def drop_capabilities() -> None:

@@ -8,6 +8,7 @@ import gc
 import importlib
 import importlib.util
 import os
+import signal
 import site
 import socket
 import sys
@@ -49,6 +50,8 @@ def main(control_fd: int) -> None:
     os.umask(0o022)
     gc.disable()
     os.environ.clear()
+    # Of the signals that a parent may have been told to ignore: as an interpreter in the foreground has it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         zygote = _zygote(order["runtime_root"]) if order["kind"] == "python" else None
         if order["level"] == "namespaces":

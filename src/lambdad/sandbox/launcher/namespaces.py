@@ -4,7 +4,7 @@ import os
 import socket
 from typing import Any, Dict, List, Optional
 
-from . import isolation, kernel, loop, messages, nests
+from . import forks, isolation, kernel, loop, messages, nests
 
 _PRIVATE = "/.lambdad"
 _HOST = _PRIVATE + "/host"
@@ -22,7 +22,7 @@ class NamespaceLauncher(loop.Launcher):
     def stem(self, message: "Dict[str, Any]", fds: "List[int]") -> None:
         kernel.unshare(kernel.NEWPID)
         try:
-            pid = os.fork()
+            pid = forks.fork()
             if pid == 0:
                 self.become_supervisor(message, fds)
             self.stems[message["id"]] = pid

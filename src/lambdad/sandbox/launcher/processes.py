@@ -9,7 +9,7 @@ import socket
 import sys
 from typing import Any, Dict, List, Optional
 
-from . import loop, messages
+from . import forks, loop, messages
 
 if sys.platform == "linux":
     from . import kernel
@@ -17,7 +17,7 @@ if sys.platform == "linux":
 
 class ProcessLauncher(loop.Launcher):
     def stem(self, message: "Dict[str, Any]", fds: "List[int]") -> None:
-        pid = os.fork()
+        pid = forks.fork()
         if pid == 0:
             self.become_supervisor(message, fds)
         self.stems[message["id"]] = pid

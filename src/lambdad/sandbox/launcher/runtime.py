@@ -4,11 +4,11 @@ For `python3.x` the bootstrap that the launcher has imported already is called; 
 START itself; for `provided.*` START is read here, and then the function's own bootstrap executed.
 """
 
+import _signal  # type: ignore[import-not-found, unused-ignore]
 import gc
 import json
 import os
 import resource
-import signal
 import struct
 import sys
 from types import ModuleType
@@ -24,7 +24,7 @@ _INIT_ERROR = 19
 _BOOTSTRAPS = ("/var/runtime/bootstrap", "/var/task/bootstrap", "/opt/bootstrap")
 _NO_BOOTSTRAP = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
 _PACKAGE = "_lambdad_launcher"
-_PARTS = ("isolation", "kernel", "loop", "messages", "namespaces", "nests", "processes", "runtime", "supervisor")
+_PARTS = ("forks", "isolation", "kernel", "loop", "messages", "namespaces", "nests", "processes", "runtime", "supervisor")
 _OWN = (_PACKAGE, *[_PACKAGE + "." + part for part in _PARTS])
 """The launcher's modules, which a function does not see."""
 
@@ -55,9 +55,10 @@ def limit_resources(processes: bool) -> None:
 
 
 def forget_signals() -> None:
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_DFL)
+    """Of the launcher's only this one differs from what a fresh interpreter has. By `_signal`, since `signal` makes enums of
+    everything, on some 40 pages that are shared with the launcher."""
+    _signal.set_wakeup_fd(-1)
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
 
 
 def become(kind: str, execute: Sequence[str], environment: Dict[str, str], zygote: Optional[ModuleType]) -> NoReturn:
@@ -65,6 +66,7 @@ def become(kind: str, execute: Sequence[str], environment: Dict[str, str], zygot
     try:
         if kind == "python":
             _python(zygote)
+        _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)  # every Python ignores it, and that would outlive execve
         if kind == "nodejs":
             os.execve(execute[0], list(execute), environment)
         _provided()
@@ -77,8 +79,6 @@ def become(kind: str, execute: Sequence[str], environment: Dict[str, str], zygot
 def _python(zygote: Optional[ModuleType]) -> NoReturn:
     for name in _OWN:  # by name: to look at every module would copy the pages that are shared with the launcher
         sys.modules.pop(name, None)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as every Python starts
     gc.enable()
     assert zygote is not None
     status = 0

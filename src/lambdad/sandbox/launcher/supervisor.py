@@ -10,7 +10,7 @@ import signal
 import socket
 from typing import Any, Callable, Dict, List, NoReturn, Optional
 
-from . import messages
+from . import forks, messages
 
 Start = Callable[[List[int]], NoReturn]
 """Becomes the runtime process, given the channel, output and telemetry descriptors."""
@@ -32,10 +32,9 @@ class Supervisor:
         self._signal_all = signal_all
         self._runtime: "Optional[int]" = None
         self._reports_orphans = False
-        self._wake, wake = socket.socketpair()
-        self._wake.setblocking(False)
-        wake.setblocking(False)
-        self._waker = wake
+        self._wake, self._waker = os.pipe()
+        os.set_blocking(self._wake, False)
+        os.set_blocking(self._waker, False)
 
     def run(self, fds: "List[int]") -> NoReturn:
         """Start the runtime process, then look after it."""
@@ -44,8 +43,8 @@ class Supervisor:
         self._attend()
 
     def _notice_ends(self) -> None:
-        signal.signal(signal.SIGCHLD, _noted)
-        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        """The handler of SIGCHLD is inherited from the launcher."""
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
 
     def _attend(self) -> NoReturn:
         poll = select.poll()
@@ -53,7 +52,7 @@ class Supervisor:
         poll.register(self._wake, select.POLLIN)
         while True:
             ready = [fd for fd, _events in poll.poll()]
-            if self._wake.fileno() in ready:
+            if self._wake in ready:
                 self._drain()
                 self._reap()
             if self._control.fileno() in ready:
@@ -61,7 +60,7 @@ class Supervisor:
 
     def _drain(self) -> None:
         try:
-            while self._wake.recv(256):
+            while os.read(self._wake, 256):
                 pass
         except BlockingIOError:
             return
@@ -90,7 +89,7 @@ class Supervisor:
 
     def _fork(self, fds: "List[int]") -> None:
         try:
-            pid = os.fork()
+            pid = forks.fork()
         except OSError as error:
             for fd in fds:
                 os.close(fd)
@@ -139,7 +138,3 @@ class Supervisor:
             messages.send(self._control, report)
         except messages.Closed:
             os._exit(0)
-
-
-def _noted(_number: int, _frame: object) -> None:
-    """Only its arrival counts: it wakes the poll."""

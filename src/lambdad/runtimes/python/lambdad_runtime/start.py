@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import sys
+import threading
 import time
 from types import ModuleType
 
@@ -183,6 +184,10 @@ def be_born() -> None:
     """The function's own process begins now: what siblings must not have in common, and what counts from its start."""
     if "random" in sys.modules:
         sys.modules["random"].seed()
+    # The launcher forks without the hooks of `os.fork`, see its forks.py; this is the one whose effect can be seen.
+    set_native_id = getattr(threading.main_thread(), "_set_native_id", None)
+    if set_native_id is not None:
+        set_native_id()
     # Ages of log records count from the start of the process: nanoseconds since Python 3.13, seconds before.
     logging._startTime = time.time_ns() if isinstance(logging._startTime, int) else time.time()
 

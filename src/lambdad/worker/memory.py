@@ -45,7 +45,9 @@ class HostMemory:
     def available(self) -> int | None:
         """MB; None where the host does not tell (not Linux)."""
         try:
-            left = [_lines(self._meminfo.read_text(encoding="ascii"))["MemAvailable"] * 1024]
+            # Before every cold start, so not all of its fifty lines are turned into numbers.
+            text = self._meminfo.read_text(encoding="ascii")
+            left = [int(text.partition("MemAvailable:")[2].split(None, 1)[0]) * 1024]
         except FileNotFoundError:
             return None
         left += [each for group in self._groups if (each := group.left()) is not None]

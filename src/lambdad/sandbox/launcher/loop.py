@@ -23,6 +23,8 @@ class Launcher:
         self.zygote = zygote
         self.stems: "Dict[str, int]" = {}
         self.uids: "Dict[str, Optional[int]]" = {}
+        self.filling: "List[object]" = []
+        """Of the gaps between the zygote's objects; only kept."""
 
     def enter(self) -> None:
         """Go where stems are to be forked."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 _PACKAGE = "_lambdad_launcher"
 
 if TYPE_CHECKING:
-    from lambdad.sandbox.launcher import loop, messages, namespaces, processes
+    from lambdad.sandbox.launcher import gaps, loop, messages, namespaces, processes
 else:
     # As a package under a name that no function's module has.
     _HERE = os.path.dirname(os.path.abspath(__file__))
@@ -27,6 +27,7 @@ else:
         _PACKAGE, os.path.join(_HERE, "__init__.py"), submodule_search_locations=[_HERE]
     )
     sys.modules[_PACKAGE] = importlib.util.module_from_spec(_spec)
+    gaps = importlib.import_module(_PACKAGE + ".gaps")
     messages = importlib.import_module(_PACKAGE + ".messages")
     processes = importlib.import_module(_PACKAGE + ".processes")
     if sys.platform == "linux":
@@ -63,6 +64,7 @@ def main(control_fd: int) -> None:
         messages.send(control, {"op": "failed", "id": "", "error": f"{type(error).__name__}: {error}"})
         raise
     gc.collect()
+    launcher.filling = gaps.close()
     gc.freeze()
     launcher.run()
     os._exit(0)

@@ -19,6 +19,9 @@ _KEY = NAME.encode()
 _PREFIX = _KEY + b"="
 _ROOM = 8192
 """Bytes of a value; lambdad passes on no longer ones."""
+# Made in the zygote, since both make types, which takes a cold start 100 µs.
+_buffer_type = None if ctypes is None else ctypes.c_char * (len(_PREFIX) + _ROOM + 1)
+_library = None if ctypes is None or os.name != "posix" else ctypes.CDLL(None)
 
 
 class TraceVariable:
@@ -29,10 +32,11 @@ class TraceVariable:
         # What os.environ keeps, by encoded name. Another implementation may keep something else.
         self._variables = getattr(os.environ, "_data", None)
         self._buffer = None
-        if ctypes is not None and os.name == "posix" and isinstance(self._variables, dict):
-            self._buffer = ctypes.create_string_buffer(_PREFIX, len(_PREFIX) + _ROOM + 1)
+        if _library is not None and isinstance(self._variables, dict):
+            self._buffer = _buffer_type()
+            self._buffer.value = _PREFIX
             self._address = ctypes.addressof(self._buffer) + len(_PREFIX)
-            self._putenv = ctypes.CDLL(None).putenv
+            self._putenv = _library.putenv
 
     def set(self, value: str | None) -> None:
         """None takes it away."""

@@ -170,10 +170,12 @@ def no_new_privileges() -> None:
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
+_KNOWN = [capability for capability in range(64) if _libc.prctl(_PR_CAPBSET_READ, capability, 0, 0, 0) >= 0]
+"""The capabilities of this kernel, which has EINVAL for those beyond; asked for once, in the launcher."""
+
+
 def drop_bounding_set() -> None:
-    for capability in range(64):
-        if _libc.prctl(_PR_CAPBSET_READ, capability, 0, 0, 0) < 0:
-            return  # EINVAL: beyond the last one that this kernel knows
+    for capability in _KNOWN:
         _prctl(_PR_CAPBSET_DROP, capability)
 
 

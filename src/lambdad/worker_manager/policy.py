@@ -86,7 +86,8 @@ class Pools(Generic[W]):
         self.provisioned: dict[Key, Pool[W]] = {}
         """The pools with provisioned concurrency. What these miss is started when nothing is queued."""
         self.by_key: dict[Key, Pool[W]] = {}
-        self.idle = 0
+        self.idle: dict[str, Pool[W]] = {}
+        """By id of the environment, the one that has been idle longest first."""
         self.closing = False
 
     def __repr__(self) -> str:
@@ -114,7 +115,7 @@ class Pools(Generic[W]):
             return None
         environment, _ = pool.idle.pop()
         pool.busy[environment.id] = environment
-        self.idle -= 1
+        del self.idle[environment.id]
         return environment
 
     def request(self, pool: Pool[W], waiter: W, now: float) -> list[Effect[W]]:
@@ -267,7 +268,7 @@ class Pools(Generic[W]):
         """The host has, or has not, less memory left than it should. Come again soon while it is short."""
         self.short_of_memory = short
         effects: list[Effect[W]] = []
-        for _ in range(-(-self.idle // 8) if short else 0):
+        for _ in range(-(-len(self.idle) // 8) if short else 0):
             oldest = self._longest_idle()
             assert oldest is not None, "so many are idle"
             effects.append(self._end(self._drop_longest_idle(oldest), "SPINDOWN"))
@@ -318,8 +319,8 @@ class Pools(Generic[W]):
             self._settle(pool)
             return [self._end(environment, "SPINDOWN")]
         pool.idle.append((environment, now))
-        self.idle += 1
-        if self.idle <= self.max_idle:
+        self.idle[environment.id] = pool
+        if len(self.idle) <= self.max_idle:
             return []
         oldest = self._longest_idle()
         assert oldest is not None, "one was just made idle"
@@ -414,7 +415,7 @@ class Pools(Generic[W]):
         if at is None:
             return False
         del pool.idle[at]
-        self.idle -= 1
+        del self.idle[environment.id]
         return True
 
     def _replace(self, pool: Pool[W], environment: Environment, now: float) -> list[Effect[W]]:
@@ -445,11 +446,11 @@ class Pools(Generic[W]):
 
     def _longest_idle(self) -> Pool[W] | None:
         """The pool that holds the environment which has been idle longest."""
-        return min((pool for pool in self.by_key.values() if pool.idle), key=lambda pool: pool.idle[0][1], default=None)
+        return next(iter(self.idle.values()), None)
 
     def _drop_longest_idle(self, pool: Pool[W]) -> Environment:
         environment, _ = pool.idle.popleft()
-        self.idle -= 1
+        del self.idle[environment.id]
         self._tidy(pool)
         return environment
 

@@ -215,7 +215,7 @@ def test_an_environment_that_dies_while_idle_leaves_at_once() -> None:
     pool = warm(pools, "a", "b")
     dying, _ = pool.idle[0]
     assert pools.died(pool, dying, 0.0) == [End(dying, "FAILURE")]
-    assert repr(pool) == "<Pool resize:3 [1 idle]>" and pools.idle == 1
+    assert repr(pool) == "<Pool resize:3 [1 idle]>" and len(pools.idle) == 1
     busy = pools.take(pool)
     assert busy is not None
     assert pools.died(pool, busy, 0.0) == [], "its holder learns it"
@@ -354,7 +354,7 @@ class PoolsMachine(RuleBasedStateMachine):
 
     @invariant()
     def idle_is_counted(self) -> None:
-        assert self.pools.idle == sum(len(pool.idle) for pool in self.pools.by_key.values()) <= 3
+        assert len(self.pools.idle) == sum(len(pool.idle) for pool in self.pools.by_key.values()) <= 3
 
     @invariant()
     def ages_are_known_of_what_is_alive_and_of_nothing_else(self) -> None:
@@ -383,7 +383,7 @@ class PoolsMachine(RuleBasedStateMachine):
                 self.returned(0, True)
         assert not self.waiting
         self.perform(self.pools.close())
-        assert self.pools.by_key == {} and self.pools.idle == 0
+        assert self.pools.by_key == {} and self.pools.idle == {}
 
 
 TestPools = PoolsMachine.TestCase

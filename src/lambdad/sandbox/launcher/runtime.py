@@ -24,7 +24,19 @@ _INIT_ERROR = 19
 _BOOTSTRAPS = ("/var/runtime/bootstrap", "/var/task/bootstrap", "/opt/bootstrap")
 _NO_BOOTSTRAP = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
 _PACKAGE = "_lambdad_launcher"
-_PARTS = ("forks", "gaps", "isolation", "kernel", "loop", "messages", "namespaces", "nests", "processes", "runtime", "supervisor")
+_PARTS = (
+    "forks",
+    "gaps",
+    "isolation",
+    "kernel",
+    "loop",
+    "messages",
+    "namespaces",
+    "nests",
+    "processes",
+    "runtime",
+    "supervisor",
+)
 _OWN = (_PACKAGE, *[_PACKAGE + "." + part for part in _PARTS])
 """The launcher's modules, which a function does not see."""
 

@@ -76,7 +76,7 @@ def _below(point: str, root: str, path: str) -> Path:
     return Path(point) if inside in ("", "/") or ".." in inside else Path(point + "/" + inside.strip("/"))
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path | str, text: str) -> None:
     fd = os.open(path, os.O_WRONLY)
     try:
         os.write(fd, text.encode("ascii"))
@@ -139,9 +139,14 @@ def quota_us(cores: float) -> int:
     return max(_SMALLEST_QUOTA_US, round(cores * PERIOD_US))
 
 
-def _remove(directory: Path) -> bool:
+def _make(directory: str) -> None:
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(directory)  # noqa: PTH102 – paths are text here: objects for them were a tenth of a start
+
+
+def _remove(directory: Path | str) -> bool:
     try:
-        directory.rmdir()
+        os.rmdir(directory)  # noqa: PTH106
     except FileNotFoundError:
         return True
     except OSError as error:
@@ -157,23 +162,29 @@ class _Files:
     __slots__ = ("_opened", "_peak")
 
     def __init__(self) -> None:
-        self._opened: dict[Path, int] = {}
+        self._opened: dict[str, int] = {}
         self._peak: int | None = None
         """Descriptor of the high-water mark, by itself because it is read in every invocation."""
 
-    def _open(self, path: Path, flags: int) -> int:
+    def _open(self, path: str, flags: int) -> int:
         fd = self._opened.get(path)
         if fd is None:
             fd = self._opened[path] = os.open(path, flags)
         return fd
 
-    def _read(self, path: Path) -> str:
+    def _read(self, path: str) -> str:
         return os.pread(self._open(path, os.O_RDONLY), 65536, 0).decode("ascii")
+
+    @staticmethod
+    def _listed(directory: str) -> list[str]:
+        """Of the group's processes. Opened anew each time: the kernel keeps an open file's list for a second."""
+        with open(f"{directory}/cgroup.procs", encoding="ascii") as procs:  # noqa: PTH123
+            return procs.read().split()
 
     def _high_water(self, fd: int) -> int:
         return int(os.pread(fd, 32, 0))
 
-    def _open_peak(self, path: Path) -> int:
+    def _open_peak(self, path: str) -> int:
         self._peak = self._open(path, os.O_RDONLY)
         return self._peak
 
@@ -187,33 +198,33 @@ class _Files:
 class GroupV1(_Files):
     __slots__ = ("_directories", "_event", "procs")
 
-    def __init__(self, directories: Mapping[str, Path]) -> None:
+    def __init__(self, directories: Mapping[str, str]) -> None:
         super().__init__()
         self._directories = directories
         self._event: int | None = None
         for directory in set(directories.values()):
-            directory.mkdir(exist_ok=True)
+            _make(directory)
         if "cpu" in directories:
-            _write(directories["cpu"] / "cpu.cfs_period_us", str(PERIOD_US))
-            _write(directories["cpu"] / "cpu.shares", _LEAST_SHARES)
+            _write(f"{directories['cpu']}/cpu.cfs_period_us", str(PERIOD_US))
+            _write(f"{directories['cpu']}/cpu.shares", _LEAST_SHARES)
         # `tasks`, since whoever joins has one thread and joins itself: that needs no lock over all forks of the host, for
         # which `cgroup.procs` makes everybody wait some 10 ms (an RCU grace period); kernel/cgroup/cgroup.c.
-        self.procs = [self._open(directory / "tasks", os.O_WRONLY) for directory in set(directories.values())]
+        self.procs = [self._open(f"{directory}/tasks", os.O_WRONLY) for directory in set(directories.values())]
 
     def limit(self, memory: int, hard: int, processes: int) -> None:
         if "memory" in self._directories:
-            _write(self._directories["memory"] / "memory.limit_in_bytes", str(hard))
+            _write(f"{self._directories['memory']}/memory.limit_in_bytes", str(hard))
         if "pids" in self._directories:
-            _write(self._directories["pids"] / "pids.max", str(processes))
+            _write(f"{self._directories['pids']}/pids.max", str(processes))
 
     def cpu(self, cores: float | None) -> None:
         if "cpu" in self._directories:
-            fd = self._open(self._directories["cpu"] / "cpu.cfs_quota_us", os.O_WRONLY)
+            fd = self._open(f"{self._directories['cpu']}/cpu.cfs_quota_us", os.O_WRONLY)
             os.pwrite(fd, b"-1" if cores is None else str(quota_us(cores)).encode("ascii"), 0)
 
     def prefer(self) -> None:
         if "cpu" in self._directories:
-            _write(self._directories["cpu"] / "cpu.shares", _USUAL_SHARES)
+            _write(f"{self._directories['cpu']}/cpu.shares", _USUAL_SHARES)
 
     def freeze(self, on: bool) -> bool:
         """By signals: what version 1's freezer has frozen cannot be killed before somebody thaws it, so it would outlive a
@@ -222,8 +233,7 @@ class GroupV1(_Files):
         directory = next(iter(self._directories.values()))
         told: set[int] = set()
         for _ in range(_FREEZING_LOOKS):  # whoever forks faster than this is left to the CPU limit
-            # Opened anew each time: the kernel keeps an open file's list for a second.
-            found = {int(pid) for pid in (directory / "cgroup.procs").read_text(encoding="ascii").split()} - told
+            found = {int(pid) for pid in self._listed(directory)} - told
             if not found:
                 break  # nobody was forked since the last look
             for pid in found:
@@ -236,8 +246,8 @@ class GroupV1(_Files):
         self._unwatch()
         memory = self._directories["memory"]
         self._event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        usage = self._open(memory / "memory.usage_in_bytes", os.O_RDONLY)
-        _write(memory / "cgroup.event_control", f"{self._event} {usage} {threshold}")
+        usage = self._open(f"{memory}/memory.usage_in_bytes", os.O_RDONLY)
+        _write(f"{memory}/cgroup.event_control", f"{self._event} {usage} {threshold}")
         return self._event
 
     def _unwatch(self) -> None:
@@ -247,20 +257,20 @@ class GroupV1(_Files):
 
     def usage(self) -> tuple[int, int]:
         memory = self._directories["memory"]
-        stat = _table(self._read(memory / "memory.stat"))
-        return int(self._read(memory / "memory.usage_in_bytes")), stat["total_active_file"] + stat["total_inactive_file"]
+        stat = _table(self._read(f"{memory}/memory.stat"))
+        return int(self._read(f"{memory}/memory.usage_in_bytes")), stat["total_active_file"] + stat["total_inactive_file"]
 
     def peak(self) -> int:
         if self._peak is not None:
             return self._high_water(self._peak)
-        return self._high_water(self._open_peak(self._directories["memory"] / "memory.max_usage_in_bytes"))
+        return self._high_water(self._open_peak(f"{self._directories['memory']}/memory.max_usage_in_bytes"))
 
     def kernel_kills(self) -> int:
-        return _table(self._read(self._directories["memory"] / "memory.oom_control")).get("oom_kill", 0)
+        return _table(self._read(f"{self._directories['memory']}/memory.oom_control")).get("oom_kill", 0)
 
     def processes(self) -> list[int]:
         directory = next(iter(self._directories.values()))
-        return [int(line) for line in (directory / "cgroup.procs").read_text().split()]
+        return [int(line) for line in self._listed(directory)]
 
     def close(self) -> None:
         self._unwatch()
@@ -274,36 +284,36 @@ class GroupV1(_Files):
 class GroupV2(_Files):
     __slots__ = ("_directory", "_poll", "procs")
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: str) -> None:
         super().__init__()
         self._directory = directory
-        directory.mkdir(exist_ok=True)
+        _make(directory)
         self._poll: select.epoll | None = None
-        _write(directory / "cpu.weight", _LEAST_WEIGHT)
-        self.procs = [self._open(directory / "cgroup.procs", os.O_WRONLY)]
+        _write(f"{directory}/cpu.weight", _LEAST_WEIGHT)
+        self.procs = [self._open(f"{directory}/cgroup.procs", os.O_WRONLY)]
 
     def limit(self, memory: int, hard: int, processes: int) -> None:
-        _write(self._directory / "memory.max", str(hard))
-        _write(self._directory / "memory.high", str(memory))
-        _write(self._directory / "memory.oom.group", "1")
-        _write(self._directory / "pids.max", str(processes))
+        _write(f"{self._directory}/memory.max", str(hard))
+        _write(f"{self._directory}/memory.high", str(memory))
+        _write(f"{self._directory}/memory.oom.group", "1")
+        _write(f"{self._directory}/pids.max", str(processes))
 
     def cpu(self, cores: float | None) -> None:
-        fd = self._open(self._directory / "cpu.max", os.O_WRONLY)
+        fd = self._open(f"{self._directory}/cpu.max", os.O_WRONLY)
         os.pwrite(fd, f"{'max' if cores is None else quota_us(cores)} {PERIOD_US}".encode("ascii"), 0)
 
     def prefer(self) -> None:
-        _write(self._directory / "cpu.weight", _USUAL_WEIGHT)
+        _write(f"{self._directory}/cpu.weight", _USUAL_WEIGHT)
 
     def freeze(self, on: bool) -> bool:
-        fd = self._open(self._directory / "cgroup.freeze", os.O_WRONLY)
+        fd = self._open(f"{self._directory}/cgroup.freeze", os.O_WRONLY)
         os.pwrite(fd, b"1" if on else b"0", 0)
         return True
 
     def watch(self, threshold: int) -> int:
         """memory.high also slows down whoever goes on, so there is little to overtake while lambdad looks."""
-        _write(self._directory / "memory.high", str(threshold))
-        events = self._open(self._directory / "memory.events", os.O_RDONLY)
+        _write(f"{self._directory}/memory.high", str(threshold))
+        events = self._open(f"{self._directory}/memory.events", os.O_RDONLY)
         os.pread(events, 4096, 0)  # what is to come is told relative to what was read last
         if self._poll is None:
             self._poll = select.epoll()
@@ -311,23 +321,23 @@ class GroupV2(_Files):
         return self._poll.fileno()
 
     def usage(self) -> tuple[int, int]:
-        stat = _table(self._read(self._directory / "memory.stat"))
-        return int(self._read(self._directory / "memory.current")), stat["active_file"] + stat["inactive_file"]
+        stat = _table(self._read(f"{self._directory}/memory.stat"))
+        return int(self._read(f"{self._directory}/memory.current")), stat["active_file"] + stat["inactive_file"]
 
     def peak(self) -> int:
         """memory.peak is there since Linux 5.19; before it, what is used now."""
         if self._peak is not None:
             return self._high_water(self._peak)
         try:
-            return self._high_water(self._open_peak(self._directory / "memory.peak"))
+            return self._high_water(self._open_peak(f"{self._directory}/memory.peak"))
         except FileNotFoundError:
-            return int(self._read(self._directory / "memory.current"))
+            return int(self._read(f"{self._directory}/memory.current"))
 
     def kernel_kills(self) -> int:
-        return _table(self._read(self._directory / "memory.events")).get("oom_kill", 0)
+        return _table(self._read(f"{self._directory}/memory.events")).get("oom_kill", 0)
 
     def processes(self) -> list[int]:
-        return [int(line) for line in (self._directory / "cgroup.procs").read_text().split()]
+        return [int(line) for line in self._listed(self._directory)]
 
     def close(self) -> None:
         if self._poll is not None:
@@ -385,8 +395,8 @@ class Cgroups:
 
     def create(self, identity: str) -> Group:
         if self.version == 2:
-            return GroupV2(next(iter(self.directories.values())) / identity)
-        return GroupV1({controller: directory / identity for controller, directory in self.directories.items()})
+            return GroupV2(f"{next(iter(self.directories.values()))}/{identity}")
+        return GroupV1({controller: f"{directory}/{identity}" for controller, directory in self.directories.items()})
 
     def remove(self) -> bool:
         gone = [remove_tree(directory) for directory in set(self.directories.values())]

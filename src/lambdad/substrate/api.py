@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -136,4 +136,97 @@ class Timeline(Protocol):
 
     async def trim(self, partitions: Sequence[str], before_ms: int) -> None:
         """Delete what is older than `before_ms`."""
+        ...
+
+
+ONCE_MS: Final = 300_000
+"""For how long a queue knows that it was given something; SQS's five minutes."""
+
+
+class NewMessage(Struct, frozen=True, gc=False):
+    payload: bytes
+    time_ms: int
+    """When it was sent, as the writer said."""
+    due_ms: int
+    """It is given out from then on."""
+    group: str | None = None
+    """Messages of one group are given out in the order of their positions, none while another of the group is leased."""
+    once: str | None = None
+    """A queue that was given something with the same `once` less than ONCE_MS before does not take this."""
+    header: bytes = b""
+    """What can change, see `retry`."""
+
+
+class Delivery(Struct, frozen=True, gc=False):
+    position: int
+    """Unique, never used again, and rising in the order of appending, over all queues."""
+    time_ms: int
+    group: str | None
+    header: bytes
+    payload: bytes
+    number: int
+    """How many deliveries there were, this one included. A crash may forget those whose lease had not ended."""
+    first_ms: int
+    """When the first of them was."""
+
+
+class Counts(Struct, frozen=True, gc=False):
+    ready: int
+    """Due and not leased, also behind others of their group."""
+    leased: int
+    delayed: int
+    oldest_ms: int | None
+    """`time_ms` of the oldest message, approximately."""
+
+
+class Queues(Protocol):
+    """Queues of messages that are there until they are acknowledged. A queue exists from its first message on.
+
+    Who fetches a message has it for as long as its lease lasts; then, or after a crash, it is given out again: at least once.
+    What `append`, `ack`, `retry` and `move` answered is durable, leases are not. The cost of each method does not grow
+    with what waits. Methods that write raise StorageFull.
+    """
+
+    async def append(self, queue: str, messages: Sequence[NewMessage]) -> list[int]:
+        """Their positions; of one that was not taken because of `once`, the position of the earlier one."""
+        ...
+
+    async def fetch(self, queue: str, limit: int, *, lease_ms: int, wait: float = 0.0) -> list[Delivery]:
+        """What is due, leased from now on, in order: what has no group, then group by group, as their first ones are.
+
+        If nothing is due: waits for up to so many seconds until something is.
+        """
+        ...
+
+    def extend(self, queue: str, position: int, lease_ms: int) -> bool:
+        """The lease ends so long from now; 0: at once. False where it is not leased."""
+        ...
+
+    def held(self, queue: str, position: int) -> int | None:
+        """The number of the delivery whose lease has not ended; None where there is none."""
+        ...
+
+    async def ack(self, queue: str, positions: Sequence[int]) -> None:
+        """They are gone, leased or not; those that are gone already are no error."""
+        ...
+
+    async def retry(self, queue: str, position: int, due_ms: int, header: bytes) -> bool:
+        """The lease ends; it is due again then, with that header. Not for one of a group.
+
+        False where it is not leased, or gone.
+        """
+        ...
+
+    async def move(self, queue: str, positions: Sequence[int], to: str, messages: Sequence[NewMessage]) -> list[int | None]:
+        """Each of `messages` in the place of the one at its position, in one step; None for one that is gone."""
+        ...
+
+    def counts(self, queue: str) -> Counts: ...
+
+    async def trim(self, queue: str, before_ms: int) -> int:
+        """Delete those that were sent earlier, leased or not; answers how many."""
+        ...
+
+    async def purge(self, queue: str) -> None:
+        """Every message goes, leased or not. What `once` knows stays."""
         ...

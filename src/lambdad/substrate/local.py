@@ -1,7 +1,8 @@
 """The `local` engine: everything in one directory of one machine.
 
     <directory>/lock                 the process id of the lambdad that uses it, under an flock
-    <directory>/key-values.sqlite3   records, queues, leases (SQLite in WAL mode, synchronous=FULL)
+    <directory>/key-values.sqlite3   records (SQLite in WAL mode, synchronous=FULL)
+    <directory>/queues.sqlite3       messages (the same)
     <directory>/timeline.sqlite3     logs (the same: what was answered is durable)
     <directory>/blobs/<area>/ab/ab…  immutable bytes by SHA-256; one area per owner, since an owner deletes what *it*
                                      no longer needs: `packages` are code, other rooms ask for their own by `area`
@@ -11,12 +12,14 @@ SQLite's own `.backup` and copy `blobs` after it.
 """
 
 import asyncio
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
 from lambdad.domain.errors import PlatformError
-from lambdad.substrate import key_values, timeline
+from lambdad.substrate import key_values, queues, timeline
 from lambdad.substrate.api import StorageFull
 from lambdad.substrate.blobs import LocalBlobs
 from lambdad.substrate.database import Database
@@ -26,20 +29,31 @@ PACKAGES = "packages"
 
 
 class LocalSubstrate:
-    """The three doors over a directory: `async with LocalSubstrate(path) as substrate`, or `start` and `close`."""
+    """The doors over a directory: `async with LocalSubstrate(path) as substrate`, or `start` and `close`."""
 
-    def __init__(self, directory: Path, *, readers: int = 2, blob_threads: int = 4, max_bytes: int | None = None) -> None:
-        """`readers`: threads that read each database. `max_bytes`: the most that each database may grow to."""
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        readers: int = 2,
+        blob_threads: int = 4,
+        max_bytes: int | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`readers`: threads that read each database. `max_bytes`: the most that each database may grow to. `now`: epoch
+        seconds, by which messages become due and leases end."""
         self._directory = directory
         self._lock: DirectoryLock | None = None
         self._databases = (
             Database(directory / "key-values.sqlite3", key_values.SCHEMA, readers=readers, max_bytes=max_bytes),
             Database(directory / "timeline.sqlite3", timeline.SCHEMA, readers=readers, max_bytes=max_bytes),
+            Database(directory / "queues.sqlite3", queues.SCHEMA, readers=readers, max_bytes=max_bytes),
         )
         self._executor = ThreadPoolExecutor(blob_threads, thread_name_prefix="blobs")
         self._areas: dict[str, LocalBlobs] = {}
         self.key_values = key_values.LocalKeyValues(self._databases[0])
         self.timeline = timeline.LocalTimeline(self._databases[1])
+        self.queues = queues.LocalQueues(self._databases[2], now)
         self.blobs = self.area(PACKAGES)
 
     def __repr__(self) -> str:
@@ -56,9 +70,15 @@ class LocalSubstrate:
     async def start(self) -> None:
         """Raises DataDirectoryError (in use, of a newer lambdad, not writable, no database) and StorageFull."""
         await asyncio.get_running_loop().run_in_executor(self._executor, self._open)
+        try:
+            await self.queues.start()
+        except PlatformError:
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._let_go)
+            raise
 
     async def close(self) -> None:
         """Ends after every write that was asked for is committed."""
+        await self.queues.close()
         await asyncio.get_running_loop().run_in_executor(None, self._close)
 
     async def __aenter__(self) -> "LocalSubstrate":

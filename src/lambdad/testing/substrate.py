@@ -2,11 +2,13 @@
 
 import hashlib
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lambdad.substrate.api import Change, Entry, NewRecord, Record, RevisionMismatch, StorageFull, Watcher
 from lambdad.substrate.watchers import Watchers
+from lambdad.testing.queues import MemoryQueues
 
 
 class MemoryKeyValues:
@@ -174,12 +176,13 @@ def _passed(record: Record, after: tuple[int, int], newest_first: bool) -> bool:
 
 
 class MemorySubstrate:
-    """The three doors together, as `lambdad.substrate.local.LocalSubstrate` has them."""
+    """The doors together, as `lambdad.substrate.local.LocalSubstrate` has them. `now`: epoch seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
         self.key_values = MemoryKeyValues()
         self.blobs = MemoryBlobs()
         self.timeline = MemoryTimeline()
+        self.queues = MemoryQueues(now)
 
     def close(self) -> None:
         self.blobs.close()

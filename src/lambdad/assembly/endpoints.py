@@ -29,7 +29,8 @@ class ExecutionRole:
         self._principal = f"arn:aws:sts::{version.account}:assumed-role/{role}/{version.name}"
 
     def authenticate(self, request: Request, credential: Credential, request_id: str) -> Caller:
-        return Caller(self._account, credential.region, request_id, credential.access_key_id, self._principal)
+        host = request.headers.get("host", "")
+        return Caller(self._account, credential.region, request_id, credential.access_key_id, self._principal, host)
 
 
 class FunctionEndpoints:

@@ -1,17 +1,23 @@
-"""What /_lambdad/metrics says: CloudWatch's metrics of Lambda under Prometheus's kind of names.
+"""What /_lambdad/metrics says: CloudWatch's metrics of Lambda and SQS under Prometheus's kind of names.
 
 Each family's help names the metric of CloudWatch that it stands for; their meaning is AWS's:
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 """
+
+import time
 
 from lambdad.counter.service import LocalCounter
 from lambdad.metering.exposition import Family, text
 from lambdad.metering.registry import Registry
+from lambdad.services.sqs.service import SqsService
 from lambdad.worker_manager.service import LocalWorkerManager
 
 
-def metrics(registry: Registry, counter: LocalCounter, manager: LocalWorkerManager) -> str:
-    return text([*_functions(registry), *_concurrency(counter), *_provisioned(manager), *_pools(manager)])
+def metrics(registry: Registry, counter: LocalCounter, manager: LocalWorkerManager, sqs: SqsService) -> str:
+    return text(
+        [*_functions(registry), *_concurrency(counter), *_provisioned(manager), *_pools(manager), *_queues(sqs, time.time())]
+    )
 
 
 def _functions(registry: Registry) -> list[Family]:
@@ -79,3 +85,23 @@ def _pools(manager: LocalWorkerManager) -> list[Family]:
     for what in ("busy", "idle", "starting"):
         environments.add(sum(getattr(report, what) for report in reports), state=what)
     return [environments]
+
+
+def _queues(sqs: SqsService, now: float) -> list[Family]:
+    sent = Family("lambdad_sqs_messages_sent_total", "counter", "NumberOfMessagesSent.")
+    received = Family("lambdad_sqs_messages_received_total", "counter", "NumberOfMessagesReceived.")
+    deleted = Family("lambdad_sqs_messages_deleted_total", "counter", "NumberOfMessagesDeleted.")
+    visible = Family("lambdad_sqs_messages_visible", "gauge", "ApproximateNumberOfMessagesVisible.")
+    in_flight = Family("lambdad_sqs_messages_not_visible", "gauge", "ApproximateNumberOfMessagesNotVisible.")
+    delayed = Family("lambdad_sqs_messages_delayed", "gauge", "ApproximateNumberOfMessagesDelayed.")
+    oldest = Family("lambdad_sqs_oldest_message_age_seconds", "gauge", "ApproximateAgeOfOldestMessage.")
+    for queue, meter, counts in sqs.report():
+        labels = {"account": queue.account, "region": queue.region, "queue_name": queue.name}
+        sent.add(meter.sent, **labels)
+        received.add(meter.received, **labels)
+        deleted.add(meter.deleted, **labels)
+        visible.add(counts.ready, **labels)
+        in_flight.add(counts.leased, **labels)
+        delayed.add(counts.delayed, **labels)
+        oldest.add(0 if counts.oldest_ms is None else max(0.0, now - counts.oldest_ms / 1000), **labels)
+    return [sent, received, deleted, visible, in_flight, delayed, oldest]

@@ -2,10 +2,10 @@
 
 Start, in the order of the stack from the floor up: 1. the data directory is locked and opened · 2. the host is looked at and
 sandboxes are opened · 3. records, packages and logs are read · 4. worker, placement, worker manager, counter, frontend · 5.
-control takes up what was left unfinished · 6. the edge listens. Then, and only then, the node is ready.
+control and SQS take up what was left unfinished · 6. the edge listens. Then, and only then, the node is ready.
 
 Stop, the other way round: 1. the edge accepts no more and finishes what runs, within the grace period · 2. the frontend's
-asynchronous invocations · 3. control · 4. environments, then sandboxes and launchers · 5. logs are written out · 6. the
+asynchronous invocations · 3. SQS, control · 4. environments, then sandboxes and launchers · 5. logs are written out · 6. the
 data directory is closed. What fails on the way does not keep the rest from closing.
 """
 
@@ -51,6 +51,7 @@ from lambdad.sandbox.api import Sandboxes
 from lambdad.sandbox.service import NamespaceSandboxes, ProcessSandboxes
 from lambdad.sandbox.service import Settings as SandboxSettings
 from lambdad.services.logs.service import LogsService
+from lambdad.services.sqs.service import SqsService
 from lambdad.substrate.local import LocalSubstrate
 from lambdad.worker.memory import HostMemory
 from lambdad.worker.service import LocalWorker
@@ -136,8 +137,9 @@ class Node:
         self._stack.push_async_callback(control.close)
         self._stack.push_async_callback(plane.frontend.close)
         logs_service = LogsService(floor.logs, time.time, uuid_text)
+        sqs = await self._sqs(floor)
         edge = Edge(
-            services=[control, logs_service],
+            services=[control, logs_service, sqs],
             frontend=plane.frontend,
             authenticator=AnyCredentials(self._settings.account),
             artifacts=floor.artifacts,
@@ -151,7 +153,7 @@ class Node:
                 "templates": plane.worker.templates(),
                 **floor.sandboxes.introspect(),
             },
-            metrics=lambda: metrics(plane.registry, plane.counter, plane.manager),
+            metrics=lambda: metrics(plane.registry, plane.counter, plane.manager, sqs),
         )
         endpoints.open(edge)
         server = Server(edge)
@@ -159,8 +161,22 @@ class Node:
         self._stack.push_async_callback(edge.close)
         self._stack.push_async_callback(server.close, self._settings.grace)
         self._stack.callback(logs_service.stop)  # live tails would hold the server for the whole grace period
+        self._stack.callback(sqs.stop)  # and so would long polls
         self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         return Ready(self._url, floor.sandboxes.level, [each.identifier for each in floor.sandboxes.runtimes()])
+
+    async def _sqs(self, floor: "_Floor") -> SqsService:
+        sqs = SqsService(
+            floor.substrate.key_values,
+            floor.substrate.queues,
+            now=time.time,
+            new_id=uuid_text,
+            url=lambda: self._url,
+            run=secrets.randbits(64),
+        )
+        await sqs.start()
+        self._stack.push_async_callback(sqs.close)
+        return sqs
 
     async def _floor(self) -> "_Floor":
         settings, close = self._settings, self._stack.push_async_callback

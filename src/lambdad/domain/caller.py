@@ -16,6 +16,8 @@ class Caller(Struct, frozen=True):
     access_key_id: str
     principal_arn: str
     """E.g. `arn:aws:iam::000000000000:root`."""
+    host: str = ""
+    """The `Host` by which the caller reaches lambdad: addresses that it is given begin with it."""
 
     def denied(self, action: str, resource: str) -> AccessDenied:
         """What a caller of another account gets of Lambda, whether the resource exists or not."""

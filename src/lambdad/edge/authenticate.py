@@ -27,4 +27,5 @@ class AnyCredentials:
     def authenticate(self, request: Request, credential: Credential, request_id: str) -> Caller:
         key = credential.access_key_id
         account = key if len(key) == 12 and key.isascii() and key.isdigit() else self._default
-        return Caller(account, credential.region, request_id, key, f"arn:aws:iam::{account}:root")
+        host = request.headers.get("host", "")
+        return Caller(account, credential.region, request_id, key, f"arn:aws:iam::{account}:root", host)

@@ -203,7 +203,10 @@ class Queues(Protocol):
         ...
 
     def held(self, queue: str, position: int) -> int | None:
-        """The number of the delivery whose lease has not ended; None where there is none."""
+        """The number of the delivery whose lease has not ended; 0 for a message whose lease has ended.
+
+        None for one that is gone, or was not given out since the start.
+        """
         ...
 
     async def ack(self, queue: str, positions: Sequence[int]) -> None:

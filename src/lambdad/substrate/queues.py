@@ -133,8 +133,11 @@ class LocalQueues:
         return extended
 
     def held(self, queue: str, position: int) -> int | None:
-        entry = self._of(queue).window.held(position, self._ms())
-        return None if entry is None else entry.deliveries
+        window = self._of(queue).window
+        entry = window.find(position)
+        if entry is None or not entry.deliveries:
+            return None
+        return entry.deliveries if window.held(position, self._ms()) else 0
 
     def _note(self, ended: Sequence[Entry]) -> None:
         """Write down, some time, how often they were delivered. Nobody waits for it: a crash may forget a delivery."""

@@ -169,6 +169,9 @@ class Window:
 
     # Leases
 
+    def find(self, position: int) -> Entry | None:
+        return self._entries.get(position)
+
     def held(self, position: int, now: int) -> Entry | None:
         entry = self._entries.get(position)
         return entry if entry is not None and entry.leased_until is not None and entry.leased_until > now else None

@@ -98,7 +98,7 @@ class MemoryQueues:
         return min((time - now for time in times if time > now), default=10**9) / 1000
 
     def extend(self, queue: str, position: int, lease_ms: int) -> bool:
-        if self.held(queue, position) is None:
+        if not self.held(queue, position):
             return False
         message = self._find(queue, position)
         assert message is not None
@@ -108,7 +108,9 @@ class MemoryQueues:
 
     def held(self, queue: str, position: int) -> int | None:
         message = self._find(queue, position)
-        return message.number if message is not None and message.leased_until > self._ms() else None
+        if message is None or not message.number:
+            return None
+        return message.number if message.leased_until > self._ms() else 0
 
     async def ack(self, queue: str, positions: Sequence[int]) -> None:
         gone = set(positions)

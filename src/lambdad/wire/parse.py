@@ -32,7 +32,11 @@ def parse(request: Request, match: Match, model: Model) -> Params:
         case "json":
             return from_json_document(request.body, shape)
         case "query":
-            return query.structure(shape, query.tree(form(request)), model)
+            params = query.structure(shape, query.tree(form(request)), model)
+            if model.name == "sqs" and "QueueUrl" in shape.members:
+                # Older clients send to the queue's own address, and need not name it again.
+                params.setdefault("QueueUrl", request.path)
+            return params
         case "rest-json":
             params = _outside_body(request, match, shape)
             _rest_body(request, shape, params, from_json_document)

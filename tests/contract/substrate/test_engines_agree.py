@@ -121,7 +121,9 @@ async def messages(queues: Queues, now: Clock, script: list[tuple[str, str, Any]
         answers.append(await tell(queues, now, what, queue, how))
         for each in "qr":
             counts = queues.counts(each)
-            answers.append((counts.ready + counts.delayed, counts.leased, [queues.held(each, place) for place in range(13)]))
+            answers.append(
+                (counts.ready + counts.delayed, counts.leased, [queues.held(each, place) or 0 for place in range(13)])
+            )
     return answers
 
 

@@ -14,6 +14,7 @@ from lambdad.logs.service import Logs
 from lambdad.records.service import Snapshot
 from lambdad.records.write import Writer
 from lambdad.services.logs.service import LogsService
+from lambdad.services.sqs.service import SqsService
 from lambdad.testing.artifacts import NoArtifacts
 from lambdad.testing.substrate import MemorySubstrate
 from lambdad.wire.api import Service
@@ -36,7 +37,9 @@ def services() -> list[Service]:
         now=time.time,
         new_id=uuid_text,
     )
-    return [control, LogsService(Logs(substrate.key_values, substrate.timeline, time.time), time.time, uuid_text)]
+    logs = Logs(substrate.key_values, substrate.timeline, time.time)
+    sqs = SqsService(substrate.key_values, substrate.queues, now=time.time, new_id=uuid_text, url=str, run=0)
+    return [control, LogsService(logs, time.time, uuid_text), sqs]
 
 
 def text() -> str:

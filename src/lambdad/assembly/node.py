@@ -2,10 +2,10 @@
 
 Start, in the order of the stack from the floor up: 1. the data directory is locked and opened · 2. the host is looked at and
 sandboxes are opened · 3. records, packages and logs are read · 4. worker, placement, worker manager, counter, frontend · 5.
-control and SQS take up what was left unfinished · 6. the edge listens. Then, and only then, the node is ready.
+SQS and control take up what was left unfinished · 6. the edge listens. Then, and only then, the node is ready.
 
 Stop, the other way round: 1. the edge accepts no more and finishes what runs, within the grace period · 2. the frontend's
-asynchronous invocations · 3. SQS, control · 4. environments, then sandboxes and launchers · 5. logs are written out · 6. the
+asynchronous invocations · 3. control, SQS · 4. environments, then sandboxes and launchers · 5. logs are written out · 6. the
 data directory is closed. What fails on the way does not keep the rest from closing.
 """
 
@@ -132,12 +132,12 @@ class Node:
         endpoints = FunctionEndpoints()
         plane = self._data_plane(floor, endpoints)
         links = CodeLinks(secrets.token_bytes(32), lambda: self._url, time.time)
+        sqs = await self._sqs(floor)
         control = self._control(floor, links, plane)
         await control.start()
         self._stack.push_async_callback(control.close)
         self._stack.push_async_callback(plane.frontend.close)
         logs_service = LogsService(floor.logs, time.time, uuid_text)
-        sqs = await self._sqs(floor)
         edge = Edge(
             services=[control, logs_service, sqs],
             frontend=plane.frontend,

@@ -192,7 +192,7 @@ class Queues(Protocol):
         ...
 
     async def fetch(self, queue: str, limit: int, *, lease_ms: int, wait: float = 0.0) -> list[Delivery]:
-        """What is due, leased from now on, in order: what has no group, then group by group, as their first ones are.
+        """What is due, leased from now on, oldest first; of a group as many as fit and are at hand come together.
 
         If nothing is due: waits for up to so many seconds until something is.
         """

@@ -137,22 +137,17 @@ class Window:
         return bool(self._available or self._ready)
 
     def take(self, limit: int, now: int, lease_ms: int) -> list[tuple[Entry, bytes | None]]:
-        """Leased with their payloads, as far as those are in memory. A group's messages come together."""
+        """Leased with their payloads, as far as those are in memory. Of a group as many as fit come together."""
         taken: list[Entry] = []
-        while len(taken) < limit and self._ready:
-            entry = heapq.heappop(self._ready)[2]
-            if not entry.gone:
-                taken.append(entry)
-        while len(taken) < limit and self._available:
-            due, position, name = heapq.heappop(self._available)
-            group = self._groups.get(name)
-            if group is None or group.leased or not group.ready or group.ready[0][:2] != (due, position):
-                continue
-            while group.ready and len(taken) < limit:
-                entry = heapq.heappop(group.ready)[2]
+        while len(taken) < limit:
+            if self._available and (not self._ready or self._available[0][:2] < self._ready[0][:2]):
+                self._take_group(*heapq.heappop(self._available), taken, limit)
+            elif self._ready:
+                entry = heapq.heappop(self._ready)[2]
                 if not entry.gone:
                     taken.append(entry)
-                    group.leased += 1
+            else:
+                break
         answers = []
         for entry in taken:
             entry.deliveries += 1
@@ -161,6 +156,16 @@ class Window:
             self._end_at(entry, now + lease_ms)
             answers.append((entry, self._payload_of(entry)))
         return answers
+
+    def _take_group(self, due: int, position: int, name: str, taken: list[Entry], limit: int) -> None:
+        group = self._groups.get(name)
+        if group is None or group.leased or not group.ready or group.ready[0][:2] != (due, position):
+            return  # it was announced, and is not like that any more
+        while group.ready and len(taken) < limit:
+            entry = heapq.heappop(group.ready)[2]
+            if not entry.gone:
+                taken.append(entry)
+                group.leased += 1
 
     def _payload_of(self, entry: Entry) -> bytes | None:
         payload, entry.payload = entry.payload, None

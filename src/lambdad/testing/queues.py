@@ -83,8 +83,11 @@ class MemoryQueues:
         blocked = {each.new.group for each in held if each.leased_until > now} - {None}
         ready = [each for each in held if each.new.due_ms <= now >= each.leased_until and each.new.group not in blocked]
         ready.sort(key=lambda each: (each.new.due_ms, each.position))
-        firsts = {each.new.group: number for number, each in reversed(list(enumerate(ready)))} | {None: -1}
-        ready.sort(key=lambda each: firsts[each.new.group])
+        firsts = {each.new.group: number for number, each in reversed(list(enumerate(ready)))}
+        order = {
+            each.position: number if each.new.group is None else firsts[each.new.group] for number, each in enumerate(ready)
+        }
+        ready.sort(key=lambda each: order[each.position])
         taken = ready[:limit]
         for each in taken:
             each.number += 1

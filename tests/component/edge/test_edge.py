@@ -24,7 +24,7 @@ from lambdad.wire.signature import Credential
 from lambdad.worker.api import Completion, Outcome
 
 MODELS = Models()
-CALLER = Caller("000000000000", "eu-west-1", "request-1", "AKID", "arn:aws:iam::000000000000:root")
+CALLER = Caller("000000000000", "eu-west-1", "request-1", "AKID", "arn:aws:iam::000000000000:root", "localhost:4566")
 
 
 class ScriptedFrontend:

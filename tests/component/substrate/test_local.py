@@ -13,7 +13,7 @@ import pytest
 
 from lambdad.domain.errors import PlatformError
 from lambdad.substrate import timeline
-from lambdad.substrate.api import Change, Entry, NewRecord, StorageFull
+from lambdad.substrate.api import Change, Entry, NewMessage, NewRecord, StorageFull
 from lambdad.substrate.directory import DataDirectoryError
 from lambdad.substrate.local import LocalSubstrate
 
@@ -167,6 +167,13 @@ async def test_a_full_store_refuses_what_does_not_fit_and_recovers(tmp_path: Pat
             await substrate.timeline.append([NewRecord("p", 1, b"x" * 1_000_000)], 0)
         assert await substrate.timeline.bounds(["p"]) == {}
         await substrate.timeline.append([NewRecord("p", 1, b"y")], 0)
+        queues, large = substrate.queues, NewMessage(b"x" * 200_000, 0, 0)
+        (position,) = await queues.append("q", [large])
+        with pytest.raises(StorageFull):
+            await queues.append("q", [large, large])
+        assert queues.counts("q").ready == 1
+        await queues.ack("q", [position])
+        assert await queues.append("q", [large]) > [position]
 
 
 async def test_of_writers_that_share_a_commit_only_the_one_that_does_not_fit_fails(tmp_path: Path) -> None:

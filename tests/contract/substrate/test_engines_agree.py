@@ -94,7 +94,8 @@ async def tell(queues: Queues, now: Clock, what: str, queue: str, how: Any) -> A
         case "append":
             return await queues.append(queue, how)
         case "fetch":
-            return await queues.fetch(queue, how[0], lease_ms=how[1])
+            # One by one: how many of a group are at hand at once is the engine's own matter.
+            return [await queues.fetch(queue, 1, lease_ms=how[1]) for _ in range(how[0])]
         case "ack":
             return await queues.ack(queue, how)
         case "extend":

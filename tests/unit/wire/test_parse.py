@@ -183,3 +183,15 @@ def test_models_by_signing_name() -> None:
     for name in ("nothing", "..", "lambda/../sqs"):
         with pytest.raises(UnknownService):
             MODELS.load(name)
+
+
+def test_a_query_to_a_queues_own_address_names_the_queue() -> None:
+    sqs = Operations(MODELS.load("sqs"))
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+
+    def queue_of(body: bytes) -> object:
+        return read(sqs, Request("POST", "/000000000000/q", "", headers, body)).get("QueueUrl")
+
+    assert queue_of(b"Action=ReceiveMessage") == "/000000000000/q"
+    assert queue_of(b"Action=ReceiveMessage&QueueUrl=http%3A%2F%2Fh%2F1%2Fother") == "http://h/1/other"
+    assert queue_of(b"Action=ListQueues") is None

@@ -89,7 +89,9 @@ class Catalogue:
     async def sweep(self) -> None:
         """Messages that are older than their queue keeps them go."""
         for queue in list(self):
-            await self._store.trim(queue.id, round(1000 * (self._now() - queue.settings.retention)))
+            before, oldest = round(1000 * (self._now() - queue.settings.retention)), self._store.counts(queue.id).oldest_ms
+            if oldest is not None and oldest < before:
+                await self._store.trim(queue.id, before)
 
 
 def _name(queue: Queue) -> QueueName:

@@ -1,11 +1,12 @@
 """SQS with stock clients: boto3 (JSON), the AWS CLI, and the query protocol as older clients send it."""
 
+import contextlib
 import hashlib
+import http.client
 import json
 import re
 import signal
 import threading
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -51,11 +52,17 @@ def refused(call: Any, **arguments: Any) -> tuple[str, str]:
     return error["Code"], error["Message"]
 
 
-def query(url: str, **parameters: str) -> tuple[int, ElementTree.Element]:
-    """A signed request of the query protocol; the answer without namespaces."""
+def signed(url: str, **parameters: str) -> AWSRequest:
+    """A request of the query protocol."""
     request = AWSRequest("POST", url, data=urllib.parse.urlencode({"Version": "2012-11-05", **parameters}))
     request.headers["Content-Type"] = "application/x-www-form-urlencoded"
     SigV4Auth(Credentials("000000000000", "secret"), "sqs", "us-east-1").add_auth(request)
+    return request
+
+
+def query(url: str, **parameters: str) -> tuple[int, ElementTree.Element]:
+    """The answer is without namespaces."""
+    request = signed(url, **parameters)
     prepared = urllib.request.Request(url, request.body, dict(request.headers.items()))
     try:
         with urllib.request.urlopen(prepared) as answer:
@@ -285,13 +292,16 @@ def test_metrics(server: Server, sqs: Any, queue: str) -> None:
 
 
 def test_a_long_poll_does_not_keep_lambdad_from_stopping(own_server: Server) -> None:
-    url = own_server.client("sqs").create_queue(QueueName="q")["QueueUrl"]
-    with ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(own_server.client("sqs").receive_message, QueueUrl=url, WaitTimeSeconds=20)
-        eventually(waiting.running)
-        time.sleep(0.3)
+    sqs = own_server.client("sqs")
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    request = signed(url, Action="ReceiveMessage", WaitTimeSeconds="20")
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", own_server.port)) as connection:
+        connection.request("POST", "/000000000000/q", request.body, dict(request.headers.items()))
+        sqs.list_queues()  # came later, so that the poll has come
         assert own_server.stop() == 0
-        assert "Messages" not in waiting.result()
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert b"<Message>" not in answer.read()
 
 
 def test_what_was_answered_survives_a_kill(own_server: Server) -> None:

@@ -20,7 +20,7 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
 
 from tests.acceptance.functions import Maker
 from tests.acceptance.server import Server, eventually
@@ -350,3 +350,45 @@ def test_what_was_answered_survives_a_kill(own_server: Server) -> None:
     # A delete that was under way when it was killed has no answer: one for each receiver and kill.
     assert len(sent - deleted - left) <= 6
     assert len(sent) > 100
+
+
+def test_the_order_of_groups_survives_kills(own_server: Server) -> None:
+    """Each group has a sender that goes on until it is answered; what is given out again after a kill was given out before."""
+    own_server.client("sqs").create_queue(QueueName="q.fifo", Attributes={"FifoQueue": "true", "VisibilityTimeout": "600"})
+    seen: list[tuple[str, int]] = []
+    sent = dict.fromkeys("abc", 0)
+    for _ in range(3):
+        url, killed = f"{own_server.url}/000000000000/q.fifo", threading.Event()
+        goal = len(seen) + 60
+
+        def send(group: str, client: Any, url: str = url) -> None:
+            with contextlib.suppress(EndpointConnectionError, ConnectionClosedError, ConnectionError):
+                while True:
+                    number = str(sent[group])
+                    client.send_message(
+                        QueueUrl=url, MessageBody=number, MessageGroupId=group, MessageDeduplicationId=f"{group}{number}"
+                    )
+                    sent[group] += 1
+
+        def receive(client: Any, url: str = url, goal: int = goal, killed: threading.Event = killed) -> None:
+            with contextlib.suppress(EndpointConnectionError, ConnectionClosedError, ConnectionError):
+                while not killed.is_set():
+                    asked = {"MaxNumberOfMessages": 2, "WaitTimeSeconds": 1, "MessageSystemAttributeNames": ["All"]}
+                    for message in client.receive_message(QueueUrl=url, **asked).get("Messages", []):
+                        seen.append((message["Attributes"]["MessageGroupId"], int(message["Body"])))
+                        client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                    if len(seen) > goal:
+                        killed.set()
+
+        with ThreadPoolExecutor(5) as threads:
+            running = [threads.submit(send, group, own_server.client("sqs")) for group in "abc"]
+            running += [threads.submit(receive, own_server.client("sqs")) for _ in range(2)]
+            assert killed.wait(30)
+            own_server.stop(signal.SIGKILL)
+            for each in running:
+                each.result()
+        own_server.start()
+    for group in "abc":
+        firsts = list(dict.fromkeys(number for name, number in seen if name == group))
+        assert firsts == list(range(len(firsts)))
+        assert len(firsts) > 10

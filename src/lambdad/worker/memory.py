@@ -6,59 +6,68 @@ and `memory.usage_in_bytes` of version 1; https://docs.kernel.org/admin-guide/cg
 been used lately does not count as used.
 """
 
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 _UNLIMITED = 1 << 60
 """Bytes; version 1 says a number near 2^63 where there is no limit."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """The files of one control group that has a memory controller."""
+class _File:
+    """Kept open, because it is read before every cold start, and opening costs more than reading."""
 
-    limit: Path
-    usage: Path
-    stat: Path
-    inactive: str
+    def __init__(self, path: Path) -> None:
+        """Raises FileNotFoundError."""
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_fd"):
+            os.close(self._fd)
+
+    def read(self) -> str:
+        return os.pread(self._fd, 65_536, 0).decode("ascii")
+
+
+class _Group:
+    """One control group that has a memory controller."""
+
+    def __init__(self, directory: Path, limit: str, usage: str, inactive: str) -> None:
+        self._limit, self._usage = _File(directory / limit), _File(directory / usage)
+        self._stat = _File(directory / "memory.stat")
+        self._inactive = inactive
 
     def left(self) -> int | None:
-        """Bytes until the limit; None without one."""
+        """Bytes until the limit; None without one, or when the group is gone (its processes were moved)."""
         try:
-            text = self.limit.read_text(encoding="ascii").strip()
+            text = self._limit.read().strip()
             if text == "max" or int(text) >= _UNLIMITED:
                 return None
-            cache = _lines(self.stat.read_text(encoding="ascii")).get(self.inactive, 0)
-            return int(text) - int(self.usage.read_text(encoding="ascii")) + cache
-        except FileNotFoundError:
-            return None  # the root group has no limit
+            cache = _lines(self._stat.read()).get(self._inactive, 0)
+            return int(text) - int(self._usage.read()) + cache
+        except OSError:
+            return None
 
 
 class HostMemory:
     """`proc` and `cgroups`: where those file systems are mounted."""
 
     def __init__(self, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> None:
-        self._meminfo = proc / "meminfo"
-        self._groups = [group for group in _groups(proc / "self" / "cgroup", cgroups) if group.limit.exists()]
+        self._meminfo = _File(proc / "meminfo") if (proc / "meminfo").exists() else None
+        self._groups = list(_groups(proc / "self" / "cgroup", cgroups))
 
     def available(self) -> int | None:
         """MB; None where the host does not tell (not Linux)."""
-        try:
-            # Before every cold start, so not all of its fifty lines are turned into numbers.
-            text = self._meminfo.read_text(encoding="ascii")
-            left = [int(text.partition("MemAvailable:")[2].split(None, 1)[0]) * 1024]
-        except FileNotFoundError:
+        if self._meminfo is None:
             return None
+        # Not all of its fifty lines are turned into numbers.
+        left = [int(self._meminfo.read().partition("MemAvailable:")[2].split(None, 1)[0]) * 1024]
         left += [each for group in self._groups if (each := group.left()) is not None]
         return max(0, min(left)) >> 20
 
     def total(self) -> int | None:
         """MB of the whole host; None where it does not tell."""
-        try:
-            return _lines(self._meminfo.read_text(encoding="ascii"))["MemTotal"] >> 10
-        except FileNotFoundError:
-            return None
+        return None if self._meminfo is None else _lines(self._meminfo.read())["MemTotal"] >> 10
 
 
 def _groups(membership: Path, cgroups: Path) -> Iterator[_Group]:
@@ -78,8 +87,8 @@ def _groups(membership: Path, cgroups: Path) -> Iterator[_Group]:
             continue
         inner = root / path.lstrip("/")
         for directory in (inner, *inner.parents):
-            if directory.is_relative_to(root):
-                yield _Group(directory / limit, directory / usage, directory / "memory.stat", inactive)
+            if directory.is_relative_to(root) and (directory / limit).exists():
+                yield _Group(directory, limit, usage, inactive)
 
 
 def _lines(text: str) -> dict[str, int]:

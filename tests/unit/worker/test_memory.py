@@ -47,7 +47,12 @@ def test_a_limit_of_version_1(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("limit", ("max\n", "9223372036854771712\n"))
 def test_no_limit_is_none(tmp_path: Path, limit: str) -> None:
-    assert host(tmp_path, "0::/a\n", {"cgroup/a/memory.max": limit}).available() == 2048
+    files = {
+        "cgroup/a/memory.max": limit,
+        "cgroup/a/memory.current": megabytes(11),
+        "cgroup/a/memory.stat": "inactive_file 0\n",
+    }
+    assert host(tmp_path, "0::/a\n", files).available() == 2048
 
 
 def test_more_used_than_granted_leaves_nothing(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ class Process:
 
 
 class Sandbox(Protocol):
-    """One sandbox; `process` is its present runtime process."""
+    """One sandbox; `process` is its present runtime process, once it is specialised."""
 
     id: str
     process: Process

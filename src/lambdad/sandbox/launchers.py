@@ -78,8 +78,11 @@ class Launcher:
         watches_memory: bool,
         places: Places,
         on_end: Callable[[Stem], None],
+        *,
+        ahead: bool,
     ) -> Stem:
-        """Raises SandboxFailure."""
+        """`ahead`: nobody waits for it, so its runtime process rehearses; else that is forked while the stem is specialised.
+        Raises SandboxFailure."""
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         streams = Streams.make()
@@ -87,10 +90,15 @@ class Launcher:
         procs = [] if group is None else group.procs
         try:
             try:
-                self._tell({"op": "stem", "id": identity, "uid": uid}, [theirs.fileno(), *streams.descriptors(), *procs])
+                self._tell(
+                    {"op": "stem", "id": identity, "uid": uid, "ahead": ahead},
+                    [theirs.fileno(), *streams.descriptors(), *procs],
+                )
             finally:
                 theirs.close()
             await stem.ready()
+            if ahead:
+                await stem.started()
         except BaseException:
             await stem.destroy()
             stem.discard()

@@ -155,7 +155,7 @@ class _Sandboxes:
                 self._refill_soon(line)
                 return stem
             stem.discard()
-        stem = await self._make(line)
+        stem = await self._make(line, ahead=False)
         self._refill_soon(line)
         return stem
 
@@ -267,7 +267,7 @@ class _Sandboxes:
 
     async def _add(self, line: _Line) -> None:
         try:
-            stem = await self._make(line)
+            stem = await self._make(line, ahead=True)
         except SandboxFailure:
             return  # the next take makes its own and is told the reason
         finally:
@@ -311,23 +311,25 @@ class _Sandboxes:
             raise SandboxFailure(f"the launcher of {interpreter.identifier} did not start in time") from error
         return launcher
 
-    async def _make(self, line: _Line) -> Stem:
+    async def _make(self, line: _Line, *, ahead: bool) -> Stem:
+        """`ahead`: nobody waits for it."""
         launcher = await self._launcher(line)
         try:
-            return await self._fork(launcher, line.interpreter)
+            return await self._fork(launcher, line.interpreter, ahead)
         except SandboxFailure:
             if not launcher.lost:
                 raise
-        return await self._fork(await self._launcher(line), line.interpreter)  # it had died unnoticed; a new one has not
+        # It had died unnoticed; a new one has not.
+        return await self._fork(await self._launcher(line), line.interpreter, ahead)
 
-    async def _fork(self, launcher: Launcher, interpreter: Interpreter) -> Stem:
+    async def _fork(self, launcher: Launcher, interpreter: Interpreter, ahead: bool) -> Stem:
         identity = self._ids()
         group = self._group(identity)
         uid = self._uids.take() if self._host.root and self.level == "namespaces" else None
         if uid is not None:
             self._uid_of[identity] = uid
         places = self._places(identity, interpreter)
-        stem = await launcher.stem(identity, uid, group, self.limits_memory, places, self._ended)
+        stem = await launcher.stem(identity, uid, group, self.limits_memory, places, self._ended, ahead=ahead)
         if self._closed:
             await stem.destroy()
             stem.discard()

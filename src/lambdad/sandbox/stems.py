@@ -142,13 +142,19 @@ class Stem:
         return f"<Stem {self.id} {'alive' if self.alive else 'gone'}{' specialised' if self._limits else ''}>"
 
     async def ready(self) -> None:
-        """Until the first runtime process was started. Raises SandboxFailure."""
+        """Until it can be specialised, its first runtime process on the way. Raises SandboxFailure."""
+        await self._in_time(self._ready, "ready")
+
+    async def started(self) -> None:
+        """Until the first runtime process is there. Raises SandboxFailure."""
+        await self._in_time(self._started, "started")
+
+    async def _in_time(self, future: "asyncio.Future[None]", what: str) -> None:
         try:
             async with asyncio.timeout(_LONGEST_WAIT):
-                await self._ready
-                await self._started
+                await future
         except TimeoutError as error:
-            raise SandboxFailure(f"sandbox {self.id} was not ready in time") from error
+            raise SandboxFailure(f"sandbox {self.id} was not {what} in time") from error
 
     async def specialise(self, prepared: Prepared, limits: Limits) -> None:
         if self._limits is not None:
@@ -165,6 +171,8 @@ class Stem:
                 self._group.prefer()
         finally:
             self._tmp_fd = await mounted
+        if not self._started.done():  # one that was not made ahead
+            await self.started()
         if not self.alive:
             raise SandboxFailure(f"sandbox {self.id} is gone")
         self._watch_soon()

@@ -19,6 +19,7 @@ from lambdad.sandbox.api import Exit, Interpreter, Limits, Process, Sandbox
 from lambdad.sandbox.cgroups import Layout
 from lambdad.sandbox.host import Host, inspect
 from lambdad.sandbox.service import NamespaceSandboxes, ProcessSandboxes, Settings
+from lambdad.sandbox.stems import Stem
 
 RUNTIMES = Path(__file__).resolve().parent / "runtimes"
 HEADER = struct.Struct(">BBHI")
@@ -93,6 +94,13 @@ def close(sandbox: Sandbox, *processes: Process) -> None:
             listener.close()
 
 
+async def begun(made: NamespaceSandboxes | ProcessSandboxes, runtime: str = PYTHON) -> Stem:
+    """A stem with its runtime process."""
+    one = await made.take(runtime)
+    await one.started()
+    return one
+
+
 @asynccontextmanager
 async def sandbox(
     made: NamespaceSandboxes | ProcessSandboxes,
@@ -101,7 +109,7 @@ async def sandbox(
     runtime: str = PYTHON,
     opt: Path | None = None,
 ) -> AsyncIterator[Sandbox]:
-    one = await made.take(runtime)
+    one = await begun(made, runtime)
     first = one.process
     try:
         await one.specialise(Prepared(code, opt), limits)

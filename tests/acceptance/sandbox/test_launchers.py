@@ -17,6 +17,7 @@ from tests.acceptance.sandbox.inside import (
     LIMITS,
     PYTHON,
     START,
+    begun,
     close,
     frame,
     heard,
@@ -33,7 +34,7 @@ def _children(pid: int) -> list[int]:
 
 async def test_a_killed_launcher_takes_its_sandboxes_along_and_is_replaced(tmp_path: Path, code: Path) -> None:
     async with sandboxes(tmp_path / "scratch") as made:
-        one = await made.take(PYTHON)
+        one = await begun(made)
         await one.specialise(Prepared(code, None), LIMITS)
         (launcher,) = [pid for pid in _children(os.getpid()) if b"enter.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         runtime = os.pidfd_open(one.process.pid)
@@ -66,6 +67,7 @@ from tests.acceptance.sandbox.inside import PYTHON, sandboxes
 async def main():
     async with sandboxes(Path(sys.argv[1])) as made:
         one = await made.take(PYTHON)
+        await one.started()
         print(one.process.pid, flush=True)
         await asyncio.sleep(1000)
 asyncio.run(main())
@@ -99,7 +101,7 @@ async def _ended(pidfd: int) -> None:
 
 async def test_stems_are_ready_ahead(tmp_path: Path, code: Path) -> None:
     async with sandboxes(tmp_path / "scratch", ready=2, start=[PYTHON]) as made:
-        taken = await asyncio.gather(*(made.take(PYTHON) for _ in range(5)))
+        taken = await asyncio.gather(*(begun(made) for _ in range(5)))
         assert len({one.id for one in taken}) == 5
         for one in taken:
             close(one)
@@ -108,12 +110,12 @@ async def test_stems_are_ready_ahead(tmp_path: Path, code: Path) -> None:
 async def test_many_are_made_and_destroyed_at_once(tmp_path: Path) -> None:
     async with sandboxes(tmp_path / "scratch") as made:
         for _round in range(2):
-            taken = await asyncio.gather(*(made.take(PYTHON) for _ in range(30)))
+            taken = await asyncio.gather(*(begun(made) for _ in range(30)))
             assert len({one.process.pid for one in taken}) == 30
             for one in taken:
                 close(one)
             await asyncio.gather(*(one.destroy() for one in taken))
-        one = await made.take(PYTHON)
+        one = await begun(made)
         assert one.process.pid
         close(one)
 
@@ -126,7 +128,7 @@ async def test_a_stem_is_specialised_once(tmp_path: Path, code: Path) -> None:
 
 async def test_code_that_is_not_there_is_a_failure_that_says_so(tmp_path: Path) -> None:
     async with sandboxes(tmp_path / "scratch") as made:
-        one = await made.take(PYTHON)
+        one = await begun(made)
         with pytest.raises(SandboxFailure, match="No such file"):
             await one.specialise(Prepared(tmp_path / "nowhere", None), LIMITS)
         close(one)
@@ -183,7 +185,7 @@ async def test_nodejs_is_executed_at_once(tmp_path: Path, code: Path) -> None:
         "process.exit(5);\n"
     )
     async with sandboxes(tmp_path / "scratch", runtimes=tmp_path / "runtimes") as made:
-        one = await made.take(node[0])
+        one = await begun(made, node[0])
         assert await one.process.exited == Exit(5, None)
         assert await asyncio.get_running_loop().sock_recv(one.process.output, 65536) == b"/var/lang/bin/node 993 0 2\n"
         close(one)

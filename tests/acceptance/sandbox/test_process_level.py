@@ -8,7 +8,7 @@ import pytest
 from lambdad.artifacts.api import Prepared
 from lambdad.sandbox.api import Exit
 from lambdad.sandbox.service import ProcessSandboxes
-from tests.acceptance.sandbox.inside import LIMITS, PYTHON, START, close, frame, here, run, sandbox, sandboxes
+from tests.acceptance.sandbox.inside import LIMITS, START, begun, close, frame, here, run, sandbox, sandboxes
 
 
 @pytest.fixture(params=[pytest.param(True, marks=pytest.mark.root, id="control groups"), pytest.param(False, id="none")])
@@ -88,7 +88,7 @@ async def test_provided_reads_start_and_runs_in_its_place(tmp_path: Path, code: 
 
 async def test_stems_of_one_launcher_are_made_side_by_side(tmp_path: Path) -> None:
     async with sandboxes(tmp_path / "scratch", kind=ProcessSandboxes, host=here(limits=False), ready=1) as made:
-        taken = await asyncio.gather(*(made.take(PYTHON) for _ in range(3)))
+        taken = await asyncio.gather(*(begun(made) for _ in range(3)))
         assert len({one.process.pid for one in taken}) == 3
         for one in taken:
             close(one)

@@ -12,7 +12,7 @@ import pytest
 from tests.component.runtime_host import RUNTIMES, Host
 
 ROOT = RUNTIMES / "python"
-_ZYGOTE = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import bootstrap; bootstrap.main()"
+_ZYGOTE = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import bootstrap; bootstrap.main(rehearse=True)"
 _OLDEST = (3, 9)
 
 Run = Callable[..., Host]

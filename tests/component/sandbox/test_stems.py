@@ -100,6 +100,7 @@ class Play:
             messages.send(self.control, {"op": "ready"}, [listener.fileno()])
         messages.send(self.control, {"op": "started"})
         await self.stem.ready()
+        await self.stem.started()
 
     async def heard(self) -> dict[str, Any]:
         loop = asyncio.get_running_loop()

@@ -28,8 +28,9 @@ if _PRELOADED:
         _REHEARSAL.run()
 
 
-def main(channel_fd: int = 3, telemetry_fd: int = 4) -> None:
-    """Be the function's process: read START, load the handler, answer invocations. Never returns.
+def main(channel_fd: int = 3, telemetry_fd: int = 4, rehearse: bool = False) -> None:
+    """Be the function's process: read START, load the handler, answer invocations. Never returns. `rehearse`: START will be a
+    while in coming, and this is a fork of the zygote.
 
     Ends the process itself: with the function's status on `sys.exit`, 1 after a failed INIT, 0 when lambdad is gone.
     """
@@ -39,7 +40,7 @@ def main(channel_fd: int = 3, telemetry_fd: int = 4) -> None:
     channel, telemetry = Channel(channel_fd), Telemetry(telemetry_fd)
     start.leave_zygote(_FILE)
     start.add_site_builtins()
-    if _PRELOADED:
+    if rehearse:
         _REHEARSAL.run()
     try:
         head = start.receive_start(channel)

@@ -91,15 +91,15 @@ class Launcher:
                 listener.close()
             cgroups = fds[4:]
 
-            def start(streams: "List[int]") -> NoReturn:
-                self._become_runtime(streams, cgroups)
+            def start(streams: "List[int]", ahead: bool) -> NoReturn:
+                self._become_runtime(streams, cgroups, ahead)
 
-            supervisor.Supervisor(control, start, self.kill_all, self.signal_all).run(fds[1:4])
+            supervisor.Supervisor(control, start, self.kill_all, self.signal_all).run(fds[1:4], message["ahead"])
         except BaseException as error:  # whatever it was, this process must not go on as a second launcher
             messages.send(control, {"op": "failed", "error": f"{type(error).__name__}: {error}"})
         os._exit(1)
 
-    def _become_runtime(self, streams: "List[int]", cgroups: "List[int]") -> NoReturn:
+    def _become_runtime(self, streams: "List[int]", cgroups: "List[int]", ahead: bool) -> NoReturn:
         for fd in cgroups:
             os.write(fd, b"0")  # the writer itself; before anything of the function is here
         runtime.wire(*streams)
@@ -107,7 +107,7 @@ class Launcher:
         self.settle_runtime()
         runtime.limit_resources(self.order["limit_processes"])
         runtime.forget_signals()
-        runtime.become(self.order["kind"], self.order["execute"], self.order["environment"], self.zygote)
+        runtime.become(self.order["kind"], self.order["execute"], self.order["environment"], self.zygote, ahead)
 
     def settle_supervisor(self, message: "Dict[str, Any]") -> "List[socket.socket]":
         """Take the place from which nothing of the host is within reach, for good; answers sockets that listen there."""

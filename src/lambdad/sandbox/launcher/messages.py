@@ -2,7 +2,7 @@
 
 Over AF_UNIX SOCK_SEQPACKET, which keeps packets whole and in order; unix(7). Runs on Python 3.9 and later.
 
-To a launcher:   {"op": "stem", "id", "uid"}                  + [control, channel, output, telemetry, cgroup.procs…]
+To a launcher:   {"op": "stem", "id", "uid", "ahead"}         + [control, channel, output, telemetry, cgroup.procs…]
                  {"op": "specialise", "id", "task", "opt", "tmp_mb"}
                  {"op": "nest", "id", "template", "tmp_mb"}         + [control]
                  {"op": "destroy", "id"}

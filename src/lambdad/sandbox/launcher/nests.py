@@ -161,7 +161,7 @@ class Keeper(supervisor.Supervisor):
         messages.send(self._control, {"op": "cleared"})
 
 
-def _nothing(_fds: "List[int]") -> NoReturn:
+def _nothing(_fds: "List[int]", _ahead: bool) -> NoReturn:
     raise NotImplementedError
 
 

@@ -73,11 +73,13 @@ def forget_signals() -> None:
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
 
 
-def become(kind: str, execute: Sequence[str], environment: Dict[str, str], zygote: Optional[ModuleType]) -> NoReturn:
-    """`kind` is the family: python, nodejs or provided."""
+def become(
+    kind: str, execute: Sequence[str], environment: Dict[str, str], zygote: Optional[ModuleType], ahead: bool
+) -> NoReturn:
+    """`kind` is the family: python, nodejs or provided; `ahead`: nobody waits for it yet."""
     try:
         if kind == "python":
-            _python(zygote)
+            _python(zygote, ahead)
         _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)  # every Python ignores it, and that would outlive execve
         if kind == "nodejs":
             os.execve(execute[0], list(execute), environment)
@@ -88,14 +90,14 @@ def become(kind: str, execute: Sequence[str], environment: Dict[str, str], zygot
     os._exit(1)
 
 
-def _python(zygote: Optional[ModuleType]) -> NoReturn:
+def _python(zygote: Optional[ModuleType], ahead: bool) -> NoReturn:
     for name in _OWN:  # by name: to look at every module would copy the pages that are shared with the launcher
         sys.modules.pop(name, None)
     gc.enable()
     assert zygote is not None
     status = 0
     try:
-        zygote.main(channel_fd=CHANNEL, telemetry_fd=TELEMETRY)
+        zygote.main(channel_fd=CHANNEL, telemetry_fd=TELEMETRY, rehearse=ahead)
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
     os._exit(status & 0xFF)

@@ -12,8 +12,8 @@ from typing import Any, Callable, Dict, List, NoReturn, Optional
 
 from . import forks, messages
 
-Start = Callable[[List[int]], NoReturn]
-"""Becomes the runtime process, given the channel, output and telemetry descriptors."""
+Start = Callable[[List[int], bool], NoReturn]
+"""Becomes the runtime process, given the channel, output and telemetry descriptors, and whether nobody waits for it yet."""
 
 
 class Supervisor:
@@ -36,10 +36,10 @@ class Supervisor:
         os.set_blocking(self._wake, False)
         os.set_blocking(self._waker, False)
 
-    def run(self, fds: "List[int]") -> NoReturn:
+    def run(self, fds: "List[int]", ahead: bool) -> NoReturn:
         """Start the runtime process, then look after it."""
         self._notice_ends()
-        self._fork(fds)
+        self._fork(fds, ahead)
         self._attend()
 
     def _notice_ends(self) -> None:
@@ -85,9 +85,9 @@ class Supervisor:
         elif message["op"] == "restart":
             self._kill_all(self._runtime)
             self._reap_all()
-            self._fork(fds)
+            self._fork(fds, ahead=False)
 
-    def _fork(self, fds: "List[int]") -> None:
+    def _fork(self, fds: "List[int]", ahead: bool) -> None:
         try:
             pid = forks.fork()
         except OSError as error:
@@ -98,7 +98,7 @@ class Supervisor:
         if pid == 0:
             # Its own process id, as lambdad sees it, goes with the message; see SO_PASSCRED.
             messages.send(self._control, {"op": "started"})
-            self._start(fds)
+            self._start(fds, ahead)
         self._runtime = pid
         for fd in fds:
             os.close(fd)

@@ -26,7 +26,7 @@ def _send(fd, kind, body=b""):
         data = data[os.write(fd, data) :]
 
 
-def main(channel_fd=3, telemetry_fd=4):
+def main(channel_fd=3, telemetry_fd=4, rehearse=False):
     names = {"telemetry_fd": telemetry_fd}
     while True:
         kind, _zero, head, body = HEADER.unpack(_read(channel_fd, 8))

@@ -248,12 +248,13 @@ def test_malformed_json_is_a_clean_400(server: Server) -> None:
 
 
 def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path) -> None:
-    """The data directory is a file system of 24 MB; creates go on until it is full."""
+    """The data directory is a file system of 24 MB; creates go on until it is full. Then its owner makes a little room."""
     if os.geteuid() != 0:
         pytest.skip("mounting a small file system needs root")
     data = tmp_path / "data"
     data.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=700", "none", data], check=True)
+    (data / "something else").write_bytes(bytes(1_000_000))
     server = Server(data)
     try:
         server.start()
@@ -273,6 +274,7 @@ def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path) -> None:
             answer = client.invoke(FunctionName=made[0], Payload=b"7")
             assert answer["Payload"].read() == b"7"
         assert {function["FunctionName"] for function in client.list_functions()["Functions"]} == set(made)
+        (data / "something else").unlink()
         for name in made[2:]:
             client.delete_function(FunctionName=name)
         eventually(lambda: creates_again(client, runtime))

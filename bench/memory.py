@@ -35,10 +35,12 @@ def measure(context: Context) -> list[Row]:
         invoke_all(server.port, names[1:], 8)
         pids = [each["pid"] for each in server.introspect()["environments"]]
         runtimes = [processes.pss(pid) for pid in pids]
+        alone = [processes.private(pid) for pid in pids]
         together = [processes.pss(pid) + processes.pss(processes.parent(pid)) for pid in pids]
     return [
         *rows,
         Row("memory of an idle Python environment, PSS", statistics.median(runtimes), "MB", None, (at_most(3),), runtimes),
+        Row("memory of an idle Python environment, private", statistics.median(alone), "MB", None, (at_most(3),), alone),
         Row(
             "memory of an idle Python environment with its supervisor, PSS", statistics.median(together), "MB", samples=together
         ),

@@ -16,6 +16,12 @@ def pss(pid: int) -> float:
     return _number(f"/proc/{pid}/smaps_rollup", "Pss") / 1024
 
 
+def private(pid: int) -> float:
+    """What nobody else has."""
+    path = f"/proc/{pid}/smaps_rollup"
+    return (_number(path, "Private_Clean") + _number(path, "Private_Dirty")) / 1024
+
+
 def rss(pid: int) -> float:
     return _number(f"/proc/{pid}/smaps_rollup", "Rss") / 1024
 

@@ -17,8 +17,8 @@ except ImportError:  # an interpreter may be built without it
 NAME = "_X_AMZN_TRACE_ID"
 _KEY = NAME.encode()
 _PREFIX = _KEY + b"="
-_ROOM = 8192
-"""Bytes of a value; lambdad passes on no longer ones."""
+_ROOM = 1024
+"""Bytes of a value, several times what X-Ray writes; a longer one is set the ordinary way."""
 # Made in the zygote, since both make types, which takes a cold start 100 µs.
 _buffer_type = None if ctypes is None else ctypes.c_char * (len(_PREFIX) + _ROOM + 1)
 _library = None if ctypes is None or os.name != "posix" else ctypes.CDLL(None)

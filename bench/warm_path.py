@@ -36,6 +36,7 @@ from lambdad.metering.registry import Registry
 from lambdad.placement.service import LocalPlacement
 from lambdad.runtime_api import frames
 from lambdad.testing.artifacts import NoArtifacts
+from lambdad.testing.events import AcceptedEvents
 from lambdad.testing.sandbox import ScriptedRuntime, ScriptedSandboxes
 from lambdad.testing.snapshots import SnapshotRecords, make_function, make_version
 from lambdad.testing.substrate import MemorySubstrate
@@ -107,7 +108,7 @@ class Rooms:
             credentials=lambda _: {}, measured=registry.invoked, freeze_after=0,
         )  # fmt: skip
         self.manager = LocalWorkerManager(LocalPlacement([self.worker]), records)
-        self.frontend = LocalFrontend(records, LocalCounter(records, per_unit=0), self.manager)
+        self.frontend = LocalFrontend(records, LocalCounter(records, per_unit=0), self.manager, AcceptedEvents())
         edge = Edge(
             services=[], frontend=self.frontend, authenticator=AnyCredentials(), artifacts=Packages(),
             links=CodeLinks(b"", lambda: "", time.time), hosts=Hosts(), health=dict, state=dict,

@@ -8,16 +8,17 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-a
 import time
 
 from lambdad.counter.service import LocalCounter
+from lambdad.events.service import Events
 from lambdad.metering.exposition import Family, text
 from lambdad.metering.registry import Registry
 from lambdad.services.sqs.service import SqsService
 from lambdad.worker_manager.service import LocalWorkerManager
 
 
-def metrics(registry: Registry, counter: LocalCounter, manager: LocalWorkerManager, sqs: SqsService) -> str:
-    return text(
-        [*_functions(registry), *_concurrency(counter), *_provisioned(manager), *_pools(manager), *_queues(sqs, time.time())]
-    )
+def metrics(registry: Registry, counter: LocalCounter, manager: LocalWorkerManager, sqs: SqsService, events: Events) -> str:
+    now = time.time()
+    families = [*_functions(registry), *_concurrency(counter), *_provisioned(manager), *_pools(manager)]
+    return text([*families, *_events(events, now), *_queues(sqs, now)])
 
 
 def _functions(registry: Registry) -> list[Family]:
@@ -85,6 +86,34 @@ def _pools(manager: LocalWorkerManager) -> list[Family]:
     for what in ("busy", "idle", "starting"):
         environments.add(sum(getattr(report, what) for report in reports), state=what)
     return [environments]
+
+
+def _events(events: Events, now: float) -> list[Family]:
+    received = Family("lambdad_async_events_received_total", "counter", "AsyncEventsReceived.")
+    age = Family("lambdad_async_event_age_milliseconds", "summary", "AsyncEventAge: of each event when it was tried.")
+    retries = Family("lambdad_async_event_retries_total", "counter", "Events that went back to their queue; not CloudWatch's.")
+    dropped = Family(
+        "lambdad_async_events_dropped_total", "counter", "AsyncEventsDropped: given up, told to whom it may concern."
+    )
+    delivered = Family("lambdad_destination_deliveries_total", "counter", "Records and dead letters; no metric of CloudWatch.")
+    failures = Family("lambdad_destination_delivery_failures_total", "counter", "DestinationDeliveryFailures.")
+    dead_letters = Family("lambdad_dead_letter_errors_total", "counter", "DeadLetterErrors.")
+    waiting = Family("lambdad_async_events_waiting", "gauge", "Accepted and not done, by what they wait for; not CloudWatch's.")
+    oldest = Family("lambdad_async_oldest_event_age_seconds", "gauge", "Of the oldest of these; no metric of CloudWatch.")
+    for name, meter, counts in events.report():
+        labels = {"account": name.account, "region": name.region, "function_name": name.name}
+        received.add(meter.received, **labels)
+        age.add(meter.age_ms, "_sum", **labels)
+        age.add(meter.tries, "_count", **labels)
+        retries.add(meter.retries, **labels)
+        dropped.add(meter.dropped, **labels)
+        delivered.add(meter.delivered, **labels)
+        failures.add(meter.destination_failures, **labels)
+        dead_letters.add(meter.dead_letter_errors, **labels)
+        for state, count in (("ready", counts.ready), ("running", counts.leased), ("delayed", counts.delayed)):
+            waiting.add(count, state=state, **labels)
+        oldest.add(0 if counts.oldest_ms is None else max(0.0, now - counts.oldest_ms / 1000), **labels)
+    return [received, age, retries, dropped, delivered, failures, dead_letters, waiting, oldest]
 
 
 def _queues(sqs: SqsService, now: float) -> list[Family]:

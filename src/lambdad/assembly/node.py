@@ -1,12 +1,12 @@
 """A node: every role in one process, on the embedded substrate.
 
 Start, in the order of the stack from the floor up: 1. the data directory is locked and opened · 2. the host is looked at and
-sandboxes are opened · 3. records, packages and logs are read · 4. worker, placement, worker manager, counter, frontend · 5.
-SQS and control take up what was left unfinished · 6. the edge listens. Then, and only then, the node is ready.
+sandboxes are opened · 3. records, packages and logs are read · 4. SQS · 5. worker, placement, worker manager, counter,
+frontend · 6. control and events take up what was left unfinished · 7. the edge listens. Then, and only then, the node is ready.
 
-Stop, the other way round: 1. the edge accepts no more and finishes what runs, within the grace period · 2. the frontend's
-asynchronous invocations · 3. control, SQS · 4. environments, then sandboxes and launchers · 5. logs are written out · 6. the
-data directory is closed. What fails on the way does not keep the rest from closing.
+Stop, the other way round: 1. the edge accepts no more and finishes what runs, within the grace period · 2. events that run,
+then streams · 3. control · 4. environments · 5. SQS · 6. logs are written out · 7. sandboxes and launchers · 8. the data directory
+is closed. What fails on the way does not keep the rest from closing.
 """
 
 import asyncio
@@ -38,7 +38,9 @@ from lambdad.edge.downloads import CodeLinks
 from lambdad.edge.hosts import Hosts
 from lambdad.edge.server import Server
 from lambdad.edge.service import Edge
-from lambdad.frontend.retries import Delays
+from lambdad.events.api import Message
+from lambdad.events.policy import Delays
+from lambdad.events.service import Events
 from lambdad.frontend.service import LocalFrontend
 from lambdad.logs.service import Logs
 from lambdad.metering.registry import Registry
@@ -103,6 +105,7 @@ class _DataPlane:
     manager: LocalWorkerManager
     counter: LocalCounter
     registry: Registry
+    events: Events
     frontend: LocalFrontend
 
 
@@ -130,13 +133,15 @@ class Node:
     async def _start(self) -> Ready:
         floor = await self._floor()
         endpoints = FunctionEndpoints()
-        plane = self._data_plane(floor, endpoints)
-        links = CodeLinks(secrets.token_bytes(32), lambda: self._url, time.time)
         sqs = await self._sqs(floor)
+        plane = self._data_plane(floor, endpoints, self._events(floor, sqs))
+        links = CodeLinks(secrets.token_bytes(32), lambda: self._url, time.time)
         control = self._control(floor, links, plane)
         await control.start()
         self._stack.push_async_callback(control.close)
         self._stack.push_async_callback(plane.frontend.close)
+        plane.events.start(plane.frontend.run_event)
+        self._stack.push_async_callback(plane.events.close, self._settings.grace)
         logs_service = LogsService(floor.logs, time.time, uuid_text)
         edge = Edge(
             services=[control, logs_service, sqs],
@@ -153,7 +158,7 @@ class Node:
                 "templates": plane.worker.templates(),
                 **floor.sandboxes.introspect(),
             },
-            metrics=lambda: metrics(plane.registry, plane.counter, plane.manager, sqs),
+            metrics=lambda: metrics(plane.registry, plane.counter, plane.manager, sqs, plane.events),
         )
         endpoints.open(edge)
         server = Server(edge)
@@ -177,6 +182,21 @@ class Node:
         await sqs.start()
         self._stack.push_async_callback(sqs.close)
         return sqs
+
+    def _events(self, floor: "_Floor", sqs: SqsService) -> Events:
+        async def to_queue(arn: str, message: Message) -> None:
+            await sqs.send(arn, message.body, message.attributes, message.sender)
+
+        events = Events(
+            floor.substrate.queues,
+            floor.records,
+            {"sqs": to_queue},
+            now=time.time,
+            new_id=uuid_text,
+            delays=Delays((self._settings.retry_delay, 2 * self._settings.retry_delay)),
+        )
+        self._stack.callback(floor.records.listen(forget_events(events)))
+        return events
 
     async def _floor(self) -> "_Floor":
         settings, close = self._settings, self._stack.push_async_callback
@@ -207,7 +227,7 @@ class Node:
         close(logs.close)
         return _Floor(substrate, sandboxes, records, artifacts, logs)
 
-    def _data_plane(self, floor: "_Floor", endpoints: FunctionEndpoints) -> "_DataPlane":
+    def _data_plane(self, floor: "_Floor", endpoints: FunctionEndpoints, events: Events) -> "_DataPlane":
         settings, close = self._settings, self._stack.push_async_callback
         registry = Registry()
         self._stack.callback(floor.records.listen(forget_in(registry)))
@@ -252,9 +272,8 @@ class Node:
             floor.records, settings.concurrency, per_unit=settings.requests_per_concurrency, throttled=registry.throttled
         )
         self._stack.callback(counter.close)
-        delays = Delays((settings.retry_delay, 2 * settings.retry_delay))
-        frontend = LocalFrontend(floor.records, counter, manager, delays=delays, grace=settings.grace)
-        return _DataPlane(worker, manager, counter, registry, frontend)
+        frontend = LocalFrontend(floor.records, counter, manager, events, grace=settings.grace)
+        return _DataPlane(worker, manager, counter, registry, events, frontend)
 
     def _control(self, floor: "_Floor", links: CodeLinks, plane: "_DataPlane") -> LambdaControl:
         manager = plane.manager
@@ -335,6 +354,16 @@ def forget_in(registry: Registry) -> FunctionListener:
     def news(before: Function | None, after: Function | None) -> None:
         if before is not None and after is None:
             registry.forget(before.account, before.region, before.name)
+
+    return news
+
+
+def forget_events(events: Events) -> FunctionListener:
+    """And what was counted of its events."""
+
+    def news(before: Function | None, after: Function | None) -> None:
+        if before is not None and after is None:
+            events.forget(before)
 
     return news
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lambdad.domain import limits
-from lambdad.domain.errors import InvalidParameterValue, ValidationError
+from lambdad.domain.errors import InvalidParameterValue, NotImplementedOperation, ValidationError
 from lambdad.domain.runtimes import RUNTIMES
 from lambdad.wire.validate import violation
 
@@ -25,6 +25,9 @@ UNSUPPORTED = {
     "ImageConfig": "container images",
 }
 """What a function would behave differently with, so it is refused, not ignored: parameter → its name in prose."""
+
+UNREACHED = {"sns": "SNS topics", "events": "EventBridge buses", "s3": "S3 buckets"}
+"""Destinations that AWS has and lambdad can't reach: the service in their ARNs → their name in prose."""
 
 RESERVED = frozenset(
     {
@@ -157,7 +160,19 @@ def check_configuration(params: Mapping[str, Any]) -> None:
         raise InvalidParameterValue(
             f"The provided target ARN {target} of DeadLetterConfig is neither a standard SQS queue nor a standard SNS topic."
         )
+    if target:
+        check_reached(target)
     _check_vpc(params.get("VpcConfig") or {})
+
+
+def check_reached(destination: str) -> None:
+    """Raises NotImplementedOperation for the ARN of what lambdad can't deliver to."""
+    kind = UNREACHED.get(destination.split(":")[2])
+    if kind is not None:
+        raise NotImplementedOperation(
+            f"lambdad does not deliver to {kind} yet, so it refuses {destination}. SQS queues and functions can be "
+            "destinations, and SQS queues can be dead-letter queues."
+        )
 
 
 def _check_range(value: int | None, member: str, least: int, most: int) -> None:

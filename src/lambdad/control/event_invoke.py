@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from lambdad.control.checks import check_reached
 from lambdad.control.ledger import Ledger
 from lambdad.control.lookup import exists, function_name
 from lambdad.control.pages import page
@@ -132,7 +133,7 @@ def _answer(function: Function, key: str, config: EventInvokeConfig) -> dict[str
 
 
 def check_destinations(records: Records, name: FunctionName, destinations: Mapping[str, Any]) -> None:
-    """Raises InvalidParameterValue for a destination that can't be one."""
+    """Raises InvalidParameterValue for a destination that can't be one, NotImplementedOperation for one not reached yet."""
     success = (destinations.get("OnSuccess") or {}).get("Destination")
     failure = (destinations.get("OnFailure") or {}).get("Destination")
     accepted = [
@@ -145,6 +146,9 @@ def check_destinations(records: Records, name: FunctionName, destinations: Mappi
         raise InvalidParameterValue(
             f"The provided destination config DestinationConfig(onSuccess={on_success}, onFailure={on_failure}) is invalid."
         )
+    for arn in (failure, success):
+        if arn:
+            check_reached(arn)
 
 
 def _acceptable(records: Records, name: FunctionName, arn: str, *, on_failure: bool) -> bool:

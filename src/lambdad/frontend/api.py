@@ -6,9 +6,10 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from lambdad.domain.arns import FunctionName
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import LambdadError
-from lambdad.worker.api import Completion
+from lambdad.worker.api import Completion, Invocation
 
 
 class Invoke(Struct, frozen=True):
@@ -53,6 +54,15 @@ class StreamedAnswer:
     want_log: bool
 
 
+class Accept(Protocol):
+    """What Event mode hands over to."""
+
+    async def accept(self, name: FunctionName, invocation: Invocation) -> None:
+        """The event is durable when this returns, and will be run later. `name` has the qualifier that the
+        caller used. Raises PlatformError."""
+        ...
+
+
 class Frontend(Protocol):
     def invoke(self, request: Invoke, done: Callable[[Answer | LambdadError], None]) -> None:
         """`done` is called once, in the event loop, perhaps before this returns: with the answer, a CallerError (not found, too
@@ -64,5 +74,5 @@ class Frontend(Protocol):
         ...
 
     async def close(self) -> None:
-        """Wait for running Event invocations, within the grace period."""
+        """Wait for streams, within the grace period."""
         ...

@@ -9,13 +9,12 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from lambdad.counter.api import Counter
+from lambdad.domain.arns import FunctionName
 from lambdad.domain.errors import LambdadError, PlatformError
 from lambdad.domain.functions import Function, Version
 from lambdad.frontend import checks
-from lambdad.frontend.api import Answer, Invoke, StreamedAnswer
+from lambdad.frontend.api import Accept, Answer, Invoke, StreamedAnswer
 from lambdad.frontend.checks import Target
-from lambdad.frontend.events import Events
-from lambdad.frontend.retries import Delays
 from lambdad.frontend.run import OTHERS, Done, Run
 from lambdad.frontend.streams import Chunks, Pipe
 from lambdad.frontend.traces import BITS, new_trace_id
@@ -26,7 +25,7 @@ from lambdad.worker.api import Completion, Invocation, Outcome, Stream
 from lambdad.worker_manager.api import WorkerManager
 
 GRACE = 30.0
-"""Seconds that running Event invocations and streams are given at shutdown."""
+"""Seconds that streams are given at shutdown."""
 
 _TARGETS = 4096
 """Spellings of function names whose meaning is remembered; some 300 bytes each."""
@@ -54,16 +53,17 @@ class LocalFrontend:
         records: Records,
         counter: Counter,
         workers: WorkerManager,
+        events: Accept,
         *,
         now: Callable[[], float] = time.time,
         draw: Callable[[], float] = random.random,
         random_bits: Callable[[int], int] = random.getrandbits,
-        delays: Delays = Delays(),  # noqa: B008 (frozen)
         grace: float = GRACE,
     ) -> None:
         self._records = records
         self._counter = counter
         self._workers = workers
+        self._events = events
         self._now = now
         self._draw = draw
         self._random_bits = random_bits
@@ -71,7 +71,7 @@ class LocalFrontend:
         self._loop = asyncio.get_running_loop()
         self._targets: dict[tuple[str, str | None, str, str], Target] = {}
         self._streams: set[asyncio.Task[None]] = set()
-        self._events = Events(self._attempt_event, self._function, delays=delays)
+        self._accepting: set[asyncio.Task[None]] = set()
 
     def invoke(self, request: Invoke, done: Callable[[Answer | LambdadError], None]) -> None:
         """See `Frontend.invoke`."""
@@ -83,14 +83,16 @@ class LocalFrontend:
                     self._run(admitted.function, admitted.version, invocation, _answering(admitted, done), paced=True)
                     return
                 case "Event":
-                    self._events.accept(admitted.target, invocation)
-                    status = 202
+                    task = self._loop.create_task(self._accept(admitted, done))
+                    self._accepting.add(task)
+                    task.add_done_callback(self._accepting.discard)
+                    return
                 case _:
-                    status = 204
+                    pass
         except LambdadError as error:
             done(error)
         else:
-            done(Answer(status, b"", None, None, None, invocation.trace_id))
+            done(Answer(204, b"", None, None, None, invocation.trace_id))
 
     async def invoke_stream(self, request: Invoke) -> StreamedAnswer | Answer:
         """See `Frontend.invoke_stream`. Lease and slot are held until the function is done, even if the reader goes away."""
@@ -116,10 +118,10 @@ class LocalFrontend:
 
     async def close(self) -> None:
         """See `Frontend.close`."""
-        deadline = self._loop.time() + self._grace
-        await self._events.close(self._grace)
+        if self._accepting:
+            await asyncio.wait(self._accepting)
         if self._streams:
-            await asyncio.wait(self._streams, timeout=max(0.0, deadline - self._loop.time()))
+            await asyncio.wait(self._streams, timeout=self._grace)
         for task in self._streams:
             task.cancel()
         if self._streams:
@@ -170,10 +172,22 @@ class LocalFrontend:
         slot = self._counter.take(function, version, paced=paced)
         Run(self._workers, slot, version, invocation, done).begin()
 
-    async def _attempt_event(self, target: Target, invocation: Invocation) -> Outcome:
-        """One attempt at an event, on the function as it is now."""
-        function = self._function(target)
-        version = resolve(function, target.name, self._draw())
+    async def _accept(self, admitted: _Admitted, done: Callable[[Answer | LambdadError], None]) -> None:
+        invocation = admitted.invocation
+        told: Answer | LambdadError = Answer(202, b"", None, None, None, invocation.trace_id)
+        try:
+            await self._events.accept(admitted.target.name, invocation)
+        except LambdadError as error:
+            told = error
+        except Exception as error:
+            _log.error("request %s could not be accepted", invocation.request_id, exc_info=error)
+            told = PlatformError()
+        done(told)
+
+    async def run_event(self, name: FunctionName, invocation: Invocation) -> Answer:
+        """Run an accepted event once, on the function as it is now. Raises LambdadError as `invoke` tells it."""
+        function = self._records.function(name.account, name.region, name.name)
+        version = resolve(function, name, self._draw())
         assert function is not None, "a version that resolves has a function"
         checks.invocable(version)
         ended: asyncio.Future[Outcome | LambdadError] = self._loop.create_future()
@@ -186,7 +200,7 @@ class LocalFrontend:
         result = await ended
         if isinstance(result, LambdadError):
             raise result
-        return result
+        return Answer(200, result.payload, version.version, result.error, None, invocation.trace_id)
 
     async def _run_stream(self, admitted: _Admitted, head: "asyncio.Future[Stream | Outcome]", pipe: Pipe) -> None:
         with self._counter.take(admitted.function, admitted.version):

@@ -224,6 +224,10 @@ class Queues(Protocol):
         """Each of `messages` in the place of the one at its position, in one step; None for one that is gone."""
         ...
 
+    def names(self, prefix: str) -> list[str]:
+        """Of the queues that hold something and whose names start with `prefix`."""
+        ...
+
     def counts(self, queue: str) -> Counts: ...
 
     async def trim(self, queue: str, before_ms: int) -> int:

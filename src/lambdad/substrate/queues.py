@@ -237,6 +237,9 @@ class LocalQueues:
         except PlatformError as error:  # tried again at the next purge, and at the next start
             log.warning("Purged messages still take space: %s", error)
 
+    def names(self, prefix: str) -> list[str]:
+        return sorted(name for name, state in self._queues.items() if state.total and name.startswith(prefix))
+
     def counts(self, queue: str) -> Counts:
         state, now = self._of(queue), self._ms()
         self._note(state.window.end_leases(now))

@@ -149,6 +149,9 @@ class MemoryQueues:
         self._queues.pop(queue, None)
         self._change()
 
+    def names(self, prefix: str) -> list[str]:
+        return sorted(name for name, held in self._queues.items() if held and name.startswith(prefix))
+
     def counts(self, queue: str) -> Counts:
         now, held = self._ms(), self._queues.get(queue, [])
         leased = sum(each.leased_until > now for each in held)

@@ -7,7 +7,7 @@ import pytest
 from tests.component.control.account_of_tests import ACCOUNT, REGION, START, TestAccount, function_arn
 
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:done"
-TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:failed"
+FAILED = f"arn:aws:sqs:{REGION}:{ACCOUNT}:failed"
 
 
 def destinations(success: str | None = None, failure: str | None = None) -> dict[str, Any]:
@@ -28,17 +28,17 @@ async def test_put_replaces_and_update_merges(account: TestAccount) -> None:
     assert await account.call("GetFunctionEventInvokeConfig", FunctionName="resize") == answer
     account.clock += 1
     merged = await account.call(
-        "UpdateFunctionEventInvokeConfig", FunctionName="resize", MaximumEventAgeInSeconds=60, **destinations(failure=TOPIC)
+        "UpdateFunctionEventInvokeConfig", FunctionName="resize", MaximumEventAgeInSeconds=60, **destinations(failure=FAILED)
     )
     assert merged == {
         "FunctionArn": function_arn("resize", "$LATEST"),
         "LastModified": START + 1,
         "MaximumRetryAttempts": 0,
         "MaximumEventAgeInSeconds": 60,
-        "DestinationConfig": {"OnSuccess": {"Destination": QUEUE}, "OnFailure": {"Destination": TOPIC}},
+        "DestinationConfig": {"OnSuccess": {"Destination": QUEUE}, "OnFailure": {"Destination": FAILED}},
     }
     cleared = await account.call("UpdateFunctionEventInvokeConfig", FunctionName="resize", **destinations(success=""))
-    assert cleared["DestinationConfig"] == {"OnSuccess": {}, "OnFailure": {"Destination": TOPIC}}
+    assert cleared["DestinationConfig"] == {"OnSuccess": {}, "OnFailure": {"Destination": FAILED}}
     replaced = await account.call("PutFunctionEventInvokeConfig", FunctionName="resize", MaximumRetryAttempts=1)
     assert replaced["DestinationConfig"] == {"OnSuccess": {}, "OnFailure": {}} and "MaximumEventAgeInSeconds" not in replaced
 
@@ -119,8 +119,22 @@ async def test_destinations_that_are_refused(account: TestAccount, success: str,
 async def test_destinations_that_are_accepted(account: TestAccount) -> None:
     await account.create()
     await account.create("other")
-    bus = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
-    for success, failure in ((QUEUE, "arn:aws:s3:::bucket"), (bus, TOPIC), (function_arn("other"), function_arn("other"))):
+    for success, failure in ((QUEUE, FAILED), (function_arn("other"), function_arn("other"))):
         request = {"FunctionName": "resize", **destinations(success, failure)}
         answer = await account.call("PutFunctionEventInvokeConfig", **request)
         assert answer["DestinationConfig"] == request["DestinationConfig"]
+
+
+@pytest.mark.parametrize(
+    ("arn", "kind"),
+    [
+        (f"arn:aws:sns:{REGION}:{ACCOUNT}:topic", "SNS topics"),
+        (f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default", "EventBridge buses"),
+        ("arn:aws:s3:::bucket", "S3 buckets"),
+    ],
+)
+async def test_destinations_that_are_not_reached_yet(account: TestAccount, arn: str, kind: str) -> None:
+    await account.create()
+    code, status, text = await account.error("PutFunctionEventInvokeConfig", FunctionName="resize", **destinations(None, arn))
+    assert (code, status) == ("NotImplementedException", 501)
+    assert text.startswith(f"lambdad does not deliver to {kind} yet, so it refuses {arn}.")

@@ -273,7 +273,7 @@ async def test_an_update_changes_what_is_given_and_keeps_the_rest(account: TestA
 async def test_empty_values_remove(account: TestAccount) -> None:
     await account.create(
         KMSKeyArn=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1",
-        DeadLetterConfig={"TargetArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:dead"},
+        DeadLetterConfig={"TargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead2"},
         Environment={"Variables": {"LEVEL": "high"}},
         LoggingConfig={"LogFormat": "JSON", "SystemLogLevel": "WARN"},
     )

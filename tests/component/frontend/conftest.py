@@ -13,6 +13,7 @@ from lambdad.frontend.api import Answer, Invoke
 from lambdad.frontend.service import LocalFrontend
 from lambdad.placement.service import LocalPlacement
 from lambdad.testing.environments import ScriptedWorker
+from lambdad.testing.events import AcceptedEvents
 from lambdad.testing.snapshots import ACCOUNT, REGION, SnapshotRecords, make_function
 from lambdad.worker_manager.service import LocalWorkerManager
 
@@ -27,6 +28,7 @@ class House:
     worker: ScriptedWorker
     counter: LocalCounter
     manager: LocalWorkerManager
+    events: AcceptedEvents
     frontend: LocalFrontend
     draw: float = 0.5
 
@@ -60,16 +62,18 @@ async def house() -> AsyncIterator[House]:
     worker = ScriptedWorker()
     counter = LocalCounter(records, limit=10)
     manager = LocalWorkerManager(LocalPlacement([worker]), records, grace=30.0)
+    events = AcceptedEvents()
     frontend = LocalFrontend(
         records,
         counter,
         manager,
+        events,
         now=lambda: 1_700_000_000.0,
         draw=lambda: rooms.draw,
         random_bits=lambda bits: 7,
         grace=30.0,
     )
-    rooms = House(records, worker, counter, manager, frontend)
+    rooms = House(records, worker, counter, manager, events, frontend)
     yield rooms
     await frontend.close()
     await manager.close()

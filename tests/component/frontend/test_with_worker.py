@@ -14,6 +14,7 @@ from lambdad.placement.service import LocalPlacement
 from lambdad.runtime_api import frames
 from lambdad.sandbox.api import Exit
 from lambdad.testing.clock import VirtualClockLoop
+from lambdad.testing.events import AcceptedEvents
 from lambdad.testing.sandbox import ScriptedRuntime, request_id
 from lambdad.testing.snapshots import ACCOUNT, REGION, SnapshotRecords, make_function, make_version
 from lambdad.worker_manager.service import LocalWorkerManager
@@ -58,7 +59,7 @@ class Rooms:
         self.records = SnapshotRecords(make_function(latest=VERSION))
         self.counter = LocalCounter(self.records)
         self.manager = LocalWorkerManager(LocalPlacement([bench.worker]), self.records)
-        self.frontend = LocalFrontend(self.records, self.counter, self.manager)
+        self.frontend = LocalFrontend(self.records, self.counter, self.manager, AcceptedEvents())
 
     async def invoke(self, event: object) -> Answer:
         return await invoke(self.frontend, request(payload=json.dumps(event).encode()))

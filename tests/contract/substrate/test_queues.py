@@ -32,6 +32,15 @@ async def test_messages_are_given_out_in_order_and_once(queues: Queues) -> None:
     assert await fetch(queues) == []
 
 
+async def test_queues_that_hold_something_are_named(queues: Queues) -> None:
+    for queue in ("a/2", "a/1", "b/1", "a/3"):
+        (position,) = await queues.append(queue, [message("x")])
+    await queues.ack("a/3", [position])
+    assert queues.names("a/") == ["a/1", "a/2"]
+    await queues.purge("a/1")
+    assert queues.names("") == ["a/2", "b/1"]
+
+
 async def test_queues_do_not_meet(queues: Queues) -> None:
     (one,) = await queues.append("q", [message("a")])
     (two,) = await queues.append("r", [message("b")])

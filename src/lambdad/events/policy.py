@@ -1,4 +1,4 @@
-"""What becomes of an event whose invocation failed. Pure.
+"""What becomes of an event whose invocation failed, and how many run at once. Pure.
 
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html: a function's own failures are tried again
 after one and two minutes; throttles and failures of the service go back to the queue for up to six hours, with waits that
@@ -6,18 +6,21 @@ grow from one second to five minutes, and use up no attempt.
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from lambdad.domain.errors import LambdadError, PlatformError, ResourceConflict, TooManyRequests
 from lambdad.domain.functions import EventInvokeConfig
-from lambdad.worker.api import Outcome
+from lambdad.frontend.api import Answer
 
-MAXIMUM_RETRY_ATTEMPTS = 2
-MAXIMUM_EVENT_AGE = 21_600
+MAXIMUM_RETRY_ATTEMPTS: Final = 2
+MAXIMUM_EVENT_AGE: Final = 21_600
 """Seconds."""
 
-Condition: TypeAlias = Literal["RetriesExhausted", "EventAgeExceeded", "ZeroReservedConcurrency", "NotInvocable"]
-"""Why an event is given up; the first three are AWS's words in a destination record."""
+FIRST_WINDOW: Final = 100.0
+LARGEST_WINDOW: Final = 1000.0
+
+Condition: TypeAlias = Literal["RetriesExhausted", "EventAgeExceeded", "ZeroReservedConcurrency"]
+"""Why an event is given up: AWS's words in a destination's record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,33 +58,42 @@ class Done:
     pass
 
 
+def before(age: float, *, config: EventInvokeConfig | None, reserved: int | None) -> GiveUp | None:
+    """What is known before a try. `age`: seconds since the event was accepted."""
+    if reserved == 0:
+        return GiveUp("ZeroReservedConcurrency")
+    return GiveUp("EventAgeExceeded") if age > _greatest_age(config) else None
+
+
 def after(
-    result: Outcome | LambdadError,
-    attempts: Attempts,
-    age: float,
-    *,
-    config: EventInvokeConfig | None,
-    reserved: int | None,
-    delays: Delays,
+    result: Answer | LambdadError, attempts: Attempts, age: float, *, config: EventInvokeConfig | None, delays: Delays
 ) -> Retry | GiveUp | Done:
-    """`age` in seconds since the event was accepted; a retry that would come after the greatest age is not waited for."""
+    """A retry that would come after the greatest age is not waited for."""
     match result:
-        case Outcome(error=None):
+        case Answer(function_error=None):
             return Done()
-        case Outcome():
+        case Answer():
             limit = config.maximum_retry_attempts if config is not None else None
             if attempts.failed >= (MAXIMUM_RETRY_ATTEMPTS if limit is None else limit):
                 return GiveUp("RetriesExhausted")
             step = min(attempts.failed, len(delays.after_function_error) - 1)
             retry = Retry(delays.after_function_error[step], Attempts(attempts.failed + 1))
-        case TooManyRequests() if reserved == 0:
-            return GiveUp("ZeroReservedConcurrency")
         case TooManyRequests() | ResourceConflict() | PlatformError():
             delay = min(delays.first_backoff * 2.0 ** min(attempts.refused, 32), delays.longest_backoff)
             retry = Retry(delay, Attempts(attempts.failed, attempts.refused + 1))
-        case _:
-            return GiveUp("NotInvocable")
-    greatest = config.maximum_event_age if config is not None else None
-    if age + retry.delay > (MAXIMUM_EVENT_AGE if greatest is None else greatest):
-        return GiveUp("EventAgeExceeded")
-    return retry
+        case _:  # the function, its version or its alias is gone
+            return GiveUp("RetriesExhausted")
+    return GiveUp("EventAgeExceeded") if age + retry.delay > _greatest_age(config) else retry
+
+
+def _greatest_age(config: EventInvokeConfig | None) -> int:
+    age = config.maximum_event_age if config is not None else None
+    return MAXIMUM_EVENT_AGE if age is None else age
+
+
+def window(before: float, throttled: bool, others: int) -> float:
+    """How many events of a function may run at once, now that one of them ended while `others` run.
+
+    A throttle says how many can; from there it grows by one for each round of that many.
+    """
+    return float(max(1, others)) if throttled else min(before + 1 / before, LARGEST_WINDOW)

@@ -4,24 +4,24 @@ import pytest
 
 from lambdad.domain.errors import LambdadError, PlatformError, ResourceConflict, ResourceNotFound, TooManyRequests
 from lambdad.domain.functions import EventInvokeConfig
-from lambdad.frontend.retries import Attempts, Delays, Done, GiveUp, Retry, after
-from lambdad.worker.api import Outcome
+from lambdad.events.policy import LARGEST_WINDOW, Attempts, Delays, Done, GiveUp, Retry, after, before, window
+from lambdad.frontend.api import Answer
 
-FAILED = Outcome(b"{}", error="Unhandled")
+OK = Answer(200, b"null", "$LATEST", None, None, "")
+FAILED = Answer(200, b"{}", "$LATEST", "Unhandled", None, "")
 
 
 def decide(
-    result: Outcome | LambdadError,
+    result: Answer | LambdadError,
     attempts: Attempts = Attempts(),  # noqa: B008
     age: float = 0.0,
     config: EventInvokeConfig | None = None,
-    reserved: int | None = None,
 ) -> Retry | GiveUp | Done:
-    return after(result, attempts, age, config=config, reserved=reserved, delays=Delays())
+    return after(result, attempts, age, config=config, delays=Delays())
 
 
 def test_success_ends_it() -> None:
-    assert decide(Outcome(b"null")) == Done()
+    assert decide(OK) == Done()
 
 
 def test_function_errors_are_tried_again_after_one_and_two_minutes() -> None:
@@ -58,9 +58,27 @@ def test_a_retry_that_would_come_too_late_is_not_waited_for() -> None:
     assert decide(FAILED, age=1.0, config=config) == GiveUp("EventAgeExceeded")
 
 
-def test_a_function_that_is_switched_off_is_not_tried_again() -> None:
-    assert decide(TooManyRequests(), reserved=0) == GiveUp("ZeroReservedConcurrency")
-
-
 def test_a_function_that_is_gone_is_not_tried_again() -> None:
-    assert decide(ResourceNotFound()) == GiveUp("NotInvocable")
+    assert decide(ResourceNotFound()) == GiveUp("RetriesExhausted")
+
+
+def test_what_is_known_before_a_try() -> None:
+    assert before(0.0, config=None, reserved=None) is None
+    assert before(0.0, config=None, reserved=0) == GiveUp("ZeroReservedConcurrency")
+    assert before(21_601.0, config=None, reserved=1) == GiveUp("EventAgeExceeded")
+    assert before(61.0, config=EventInvokeConfig(last_modified_ms=0, maximum_event_age=60), reserved=None) == GiveUp(
+        "EventAgeExceeded"
+    )
+
+
+def test_a_throttle_says_how_many_can_run() -> None:
+    assert window(100.0, throttled=True, others=7) == 7.0
+    assert window(100.0, throttled=True, others=0) == 1.0
+
+
+def test_the_window_grows_by_one_with_each_round() -> None:
+    size = 10.0
+    for _ in range(10):
+        size = window(size, throttled=False, others=3)
+    assert 10.9 < size <= 11.0
+    assert window(LARGEST_WINDOW, throttled=False, others=3) == LARGEST_WINDOW

@@ -5,8 +5,8 @@ sandboxes are opened · 3. records, packages and logs are read · 4. SQS · 5. w
 frontend · 6. control and events take up what was left unfinished · 7. the edge listens. Then, and only then, the node is ready.
 
 Stop, the other way round: 1. the edge accepts no more and finishes what runs, within the grace period · 2. events that run,
-then streams · 3. control · 4. environments · 5. SQS · 6. logs are written out · 7. sandboxes and launchers · 8. the data directory
-is closed. What fails on the way does not keep the rest from closing.
+then streams · 3. control · 4. environments · 5. SQS · 6. logs are written out · 7. sandboxes and launchers · 8. the data
+directory is closed. What fails on the way does not keep the rest from closing.
 """
 
 import asyncio

@@ -118,5 +118,5 @@ def whole(received: bytearray) -> bytes | None:
     length = LENGTH.search(head + b"\r\n")
     if not end or length is None or len(body) < int(length[1]):
         return None
-    assert head.startswith(b"HTTP/1.1 200"), received
+    assert head.startswith(b"HTTP/1.1 20"), received
     return body

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from bench import burst, cold, density, growth, latency, many, memory, packages, placement, queues, snapstart
+from bench import burst, cold, density, events, growth, latency, many, memory, packages, placement, queues, snapstart
 from bench.context import Context
 from bench.rows import Row
 
@@ -16,7 +16,20 @@ class Family(Protocol):
     def measure(self, context: Context) -> list[Row]: ...
 
 
-FAMILIES: tuple[Family, ...] = (latency, many, growth, cold, burst, packages, snapstart, memory, density, placement, queues)
+FAMILIES: tuple[Family, ...] = (
+    latency,
+    many,
+    growth,
+    cold,
+    burst,
+    packages,
+    snapstart,
+    memory,
+    density,
+    placement,
+    queues,
+    events,
+)
 
 
 def name_of(family: Family) -> str:

@@ -8,7 +8,7 @@ grow from one second to five minutes, and use up no attempt.
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from lambdad.domain.errors import LambdadError, PlatformError, ResourceConflict, TooManyRequests
+from lambdad.domain.errors import LambdadError, ResourceNotFound
 from lambdad.domain.functions import EventInvokeConfig
 from lambdad.frontend.api import Answer
 
@@ -78,11 +78,11 @@ def after(
                 return GiveUp("RetriesExhausted")
             step = min(attempts.failed, len(delays.after_function_error) - 1)
             retry = Retry(delays.after_function_error[step], Attempts(attempts.failed + 1))
-        case TooManyRequests() | ResourceConflict() | PlatformError():
+        case ResourceNotFound():  # the function, its version or its alias is gone
+            return GiveUp("RetriesExhausted")
+        case _:
             delay = min(delays.first_backoff * 2.0 ** min(attempts.refused, 32), delays.longest_backoff)
             retry = Retry(delay, Attempts(attempts.failed, attempts.refused + 1))
-        case _:  # the function, its version or its alias is gone
-            return GiveUp("RetriesExhausted")
     return GiveUp("EventAgeExceeded") if age + retry.delay > _greatest_age(config) else retry
 
 

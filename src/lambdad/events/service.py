@@ -119,6 +119,8 @@ class Events:
 
         def over() -> None:
             del self._consumers[queue]
+            if self._function(name) is None:
+                self._meters.forget(name)
 
         handle = partial(self._handle, self._run_event, queue, name)
         self._consumers[queue] = Consumer(self._queues, queue, handle, most, over)

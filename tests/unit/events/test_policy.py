@@ -2,7 +2,14 @@
 
 import pytest
 
-from lambdad.domain.errors import LambdadError, PlatformError, ResourceConflict, ResourceNotFound, TooManyRequests
+from lambdad.domain.errors import (
+    LambdadError,
+    PlatformError,
+    ResourceConflict,
+    ResourceNotFound,
+    SnapStartNotReady,
+    TooManyRequests,
+)
 from lambdad.domain.functions import EventInvokeConfig
 from lambdad.events.policy import LARGEST_WINDOW, Attempts, Delays, Done, GiveUp, Retry, after, before, window
 from lambdad.frontend.api import Answer
@@ -36,7 +43,7 @@ def test_the_configured_number_of_attempts_counts() -> None:
     assert decide(FAILED, config=config) == Retry(60.0, Attempts(1)), "no number of attempts means the default"
 
 
-@pytest.mark.parametrize("error", [TooManyRequests(), PlatformError(), ResourceConflict()])
+@pytest.mark.parametrize("error", [TooManyRequests(), PlatformError(), ResourceConflict(), SnapStartNotReady()])
 def test_refusals_back_off_up_to_five_minutes_and_use_up_no_attempt(error: LambdadError) -> None:
     attempts, delays = Attempts(failed=2), []
     for _ in range(11):

@@ -173,6 +173,24 @@ def test_a_megabyte_is_accepted(hasty: Server, hasty_make: Maker) -> None:
         send(function, {"x": "x" * (size + 1)})
 
 
+LOOP = """
+import boto3, json
+client = boto3.client("lambda")
+def handler(event, context):
+    print("ran with", event["n"])
+    client.invoke(FunctionName=context.function_name, InvocationType="Event", Payload=json.dumps({"n": event["n"] + 1}))
+"""
+
+
+def test_a_recursive_loop_of_events_is_stopped(hasty: Server, hasty_make: Maker) -> None:
+    function, failed = hasty_make.python_function(LOOP), Queue(hasty)
+    destinations(function, DestinationConfig={"OnFailure": {"Destination": failed.arn}})
+    send(function, {"n": 1})
+    (message,) = failed.receive(hasty)
+    assert json.loads(message["Body"])["requestPayload"] == {"n": 17}
+    assert runs(hasty, function, 16) == 1
+
+
 def test_metrics_tell_of_events(hasty: Server, hasty_make: Maker) -> None:
     function, done = hasty_make.python_function(PICKY), Queue(hasty)
     destinations(function, MaximumRetryAttempts=1, DestinationConfig={"OnFailure": {"Destination": done.arn}})

@@ -25,15 +25,17 @@ def _functions(registry: Registry) -> list[Family]:
     invocations = Family("lambdad_invocations_total", "counter", "Invocations: requests that reached the function.")
     errors = Family("lambdad_errors_total", "counter", "Errors: invocations that ended in an error of the function.")
     throttles = Family("lambdad_throttles_total", "counter", "Throttles: requests that were refused with 429.")
+    recursions = Family("lambdad_recursive_invocations_dropped_total", "counter", "RecursiveInvocationsDropped.")
     duration = Family("lambdad_duration_milliseconds", "summary", "Duration: what the function's code took.")
     for (account, region, name), counts in registry:
         labels = {"account": account, "region": region, "function_name": name}
         invocations.add(counts.invocations, **labels)
         errors.add(counts.errors, **labels)
         throttles.add(counts.throttles, **labels)
+        recursions.add(counts.recursions, **labels)
         duration.add(counts.duration_ms, "_sum", **labels)
         duration.add(counts.invocations, "_count", **labels)
-    return [invocations, errors, throttles, duration]
+    return [invocations, errors, throttles, recursions, duration]
 
 
 def _concurrency(counter: LocalCounter) -> list[Family]:

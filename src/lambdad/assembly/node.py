@@ -272,7 +272,7 @@ class Node:
             floor.records, settings.concurrency, per_unit=settings.requests_per_concurrency, throttled=registry.throttled
         )
         self._stack.callback(counter.close)
-        frontend = LocalFrontend(floor.records, counter, manager, events, grace=settings.grace)
+        frontend = LocalFrontend(floor.records, counter, manager, events, recursed=registry.recursed, grace=settings.grace)
         return _DataPlane(worker, manager, counter, registry, events, frontend)
 
     def _control(self, floor: "_Floor", links: CodeLinks, plane: "_DataPlane") -> LambdaControl:

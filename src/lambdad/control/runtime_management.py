@@ -1,4 +1,4 @@
-"""Which runtime version a function uses, and what becomes of recursive calls: settings that are stored and answered.
+"""Which runtime version a function uses, and whether it may call itself in a loop (the frontend acts on that).
 
 lambdad has one version of each runtime (the host's), so every mode of runtime updates comes to the same.
 """

@@ -3,7 +3,7 @@
     LambdadError
     ├── CallerError                    the caller sent something wrong: an AWS 4xx
     │   ├── ValidationError            the request violates the service model
-    │   ├── InvalidParameterValue, InvalidRequestContent, CodeStorageExceeded, PolicyLengthExceeded, ...   400
+    │   ├── InvalidParameterValue, InvalidRequestContent, CodeStorageExceeded, RecursiveInvocation, ...    400
     │   ├── AccessDenied, MissingAuthenticationToken, IncompleteSignature, UnrecognizedClient              403
     │   ├── ResourceNotFound, UnknownOperation                                                             404
     │   ├── SnapStartTimeout (SnapStartFailure is a 400)                                                   408
@@ -78,6 +78,13 @@ class PolicyLengthExceeded(CallerError):
     """The final policy size is bigger than the limit (20480)."""
 
     code = "PolicyLengthExceededException"
+
+
+class RecursiveInvocation(CallerError):
+    """Lambda has detected your function being invoked in a recursive loop with other Amazon Web Services resources and \
+stopped your function's invocation."""
+
+    code = "RecursiveInvocationException"
 
 
 class AccessDenied(CallerError):

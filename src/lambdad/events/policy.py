@@ -8,7 +8,7 @@ grow from one second to five minutes, and use up no attempt.
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from lambdad.domain.errors import LambdadError, ResourceNotFound
+from lambdad.domain.errors import LambdadError, RecursiveInvocation, ResourceNotFound
 from lambdad.domain.functions import EventInvokeConfig
 from lambdad.frontend.api import Answer
 
@@ -78,7 +78,7 @@ def after(
                 return GiveUp("RetriesExhausted")
             step = min(attempts.failed, len(delays.after_function_error) - 1)
             retry = Retry(delays.after_function_error[step], Attempts(attempts.failed + 1))
-        case ResourceNotFound():  # the function, its version or its alias is gone
+        case ResourceNotFound() | RecursiveInvocation():  # nothing that a retry could mend: function, version or alias is gone
             return GiveUp("RetriesExhausted")
         case _:
             delay = min(delays.first_backoff * 2.0 ** min(attempts.refused, 32), delays.longest_backoff)

@@ -20,6 +20,7 @@ from lambdad.events.messages import PREFIX, Header, function_of, queue_of
 from lambdad.events.meters import Meter, Meters
 from lambdad.events.policy import Attempts, Delays, Done, GiveUp, Retry, after, before
 from lambdad.frontend.api import Answer
+from lambdad.frontend.traces import onward
 from lambdad.records.api import Records
 from lambdad.records.resolve import resolve
 from lambdad.substrate.api import Counts, Delivery, NewMessage, Queues
@@ -253,7 +254,8 @@ class Events:
         payload = message.body.encode()
         if len(payload) > limits.EVENT_PAYLOAD:
             raise RequestTooLarge(f"The record has {len(payload)} bytes; an event has at most {limits.EVENT_PAYLOAD}.")
-        await self.accept(name, Invocation(self._new_id(), name.arn, payload, message.trace_id))
+        trace_id = onward(message.trace_id, name.unqualified_arn)
+        await self.accept(name, Invocation(self._new_id(), name.arn, payload, trace_id))
 
 
 def _short(result: Answer | LambdadError | None) -> str:

@@ -10,14 +10,14 @@ from msgspec import Struct
 
 from lambdad.counter.api import Counter
 from lambdad.domain.arns import FunctionName
-from lambdad.domain.errors import LambdadError, PlatformError
+from lambdad.domain.errors import LambdadError, PlatformError, RecursiveInvocation
 from lambdad.domain.functions import Function, Version
 from lambdad.frontend import checks
 from lambdad.frontend.api import Accept, Answer, Invoke, StreamedAnswer
 from lambdad.frontend.checks import Target
 from lambdad.frontend.run import OTHERS, Done, Run
 from lambdad.frontend.streams import Chunks, Pipe
-from lambdad.frontend.traces import BITS, new_trace_id
+from lambdad.frontend.traces import BITS, new_trace_id, onward, too_many_rounds
 from lambdad.records.api import Records
 from lambdad.records.resolve import resolve
 from lambdad.sandbox.api import SandboxFailure
@@ -45,7 +45,8 @@ class _Admitted(Struct):
 class LocalFrontend:
     """Implements `lambdad.frontend.api.Frontend`. To be made inside the running loop.
 
-    `now` answers epoch seconds, `draw` a number in [0, 1) for weighted aliases, `random_bits` a number of that many bits.
+    `now` answers epoch seconds, `draw` a number in [0, 1) for weighted aliases, `random_bits` a number of that many bits;
+    `recursed` is told account, region and name of a function of which an invocation was stopped.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class LocalFrontend:
         now: Callable[[], float] = time.time,
         draw: Callable[[], float] = random.random,
         random_bits: Callable[[int], int] = random.getrandbits,
+        recursed: Callable[[str, str, str], None] = lambda account, region, name: None,
         grace: float = GRACE,
     ) -> None:
         self._records = records
@@ -67,6 +69,7 @@ class LocalFrontend:
         self._now = now
         self._draw = draw
         self._random_bits = random_bits
+        self._recursed = recursed
         self._grace = grace
         self._loop = asyncio.get_running_loop()
         self._targets: dict[tuple[str, str | None, str, str], Target] = {}
@@ -139,11 +142,18 @@ class LocalFrontend:
         assert function is not None, "a version that resolves has a function"
         checks.tenant(version, request.tenant_id)
         checks.invocable(version)
+        trace_id = request.trace_id
+        if trace_id is None:
+            trace_id = new_trace_id(self._now(), self._random_bits(BITS))
+        else:
+            trace_id = onward(trace_id, function.arn)
+            if kind != "Event":
+                self._check_rounds(function, trace_id)
         invocation = Invocation(
             request.caller.request_id,
             target.arn,
             payload,
-            request.trace_id or new_trace_id(self._now(), self._random_bits(BITS)),
+            trace_id,
             # An event's client context is not passed on.
             None if kind == "Event" else context,
             None,
@@ -166,6 +176,11 @@ class LocalFrontend:
     def _function(self, target: Target) -> Function | None:
         name = target.name
         return self._records.function(name.account, name.region, name.name)
+
+    def _check_rounds(self, function: Function, trace_id: str) -> None:
+        if function.recursion == "Terminate" and too_many_rounds(trace_id, function.arn):
+            self._recursed(function.account, function.region, function.name)
+            raise RecursiveInvocation
 
     def _run(self, function: Function, version: Version, invocation: Invocation, done: Done, *, paced: bool) -> None:
         """Count, lease, run; `done` is called once. Raises TooManyRequests."""
@@ -190,6 +205,7 @@ class LocalFrontend:
         version = resolve(function, name, self._draw())
         assert function is not None, "a version that resolves has a function"
         checks.invocable(version)
+        self._check_rounds(function, invocation.trace_id)
         ended: asyncio.Future[Outcome | LambdadError] = self._loop.create_future()
 
         def done(result: Outcome | LambdadError) -> None:

@@ -22,6 +22,8 @@ class Counts:
     throttles: int = 0
     duration_ms: float = 0.0
     """Sum over the invocations."""
+    recursions: int = 0
+    """Invocations that were stopped because they were one round too many of a recursive loop."""
 
 
 class Registry:
@@ -45,6 +47,9 @@ class Registry:
 
     def throttled(self, account: str, region: str, function: str) -> None:
         self._of(account, region, function).throttles += 1
+
+    def recursed(self, account: str, region: str, function: str) -> None:
+        self._of(account, region, function).recursions += 1
 
     def forget(self, account: str, region: str, function: str) -> None:
         """It is deleted."""

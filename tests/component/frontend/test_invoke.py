@@ -8,12 +8,14 @@ import pytest
 from lambdad.domain.errors import (
     InvalidRequestContent,
     PlatformError,
+    RecursiveInvocation,
     ResourceConflict,
     ResourceNotFound,
     TooManyRequests,
 )
 from lambdad.domain.functions import Alias
 from lambdad.frontend.api import Answer
+from lambdad.frontend.traces import onward
 from lambdad.sandbox.api import SandboxFailure
 from lambdad.testing.clock import VirtualClockLoop
 from lambdad.testing.snapshots import ACCOUNT, REGION, make_function, make_version
@@ -34,11 +36,12 @@ async def test_the_answer_is_the_functions(house: House) -> None:
 
 async def test_what_the_caller_says_reaches_the_environment(house: House) -> None:
     context = base64.b64encode(b'{"client":{}}').decode()
+    given = onward("Root=1-a-b", ARN)
     answer = await house.invoke("fn:$LATEST", b"", client_context=context, trace_id="Root=1-a-b", log_type="Tail")
-    assert (answer.payload, answer.trace_id, answer.log_tail) == (b"{}", "Root=1-a-b", b"END")
+    assert (answer.payload, answer.trace_id, answer.log_tail) == (b"{}", given, b"END")
     (invocation,) = house.worker.started[0].served
     assert invocation.invoked_arn == f"{ARN}:$LATEST"
-    assert (invocation.client_context, invocation.trace_id, invocation.want_log) == ('{"client":{}}', "Root=1-a-b", True)
+    assert (invocation.client_context, invocation.trace_id, invocation.want_log) == ('{"client":{}}', given, True)
 
 
 async def test_a_function_error_is_an_answer(house: House) -> None:
@@ -129,3 +132,17 @@ async def test_four_losses_are_the_platforms_fault(house: House) -> None:
         await house.invoke()
     assert len(house.worker.started) == 4
     assert house.quiet()
+
+
+async def test_a_recursive_loop_is_stopped(house: House) -> None:
+    trace_id: str | None = None
+    for _ in range(16):
+        trace_id = (await house.invoke(trace_id=trace_id)).trace_id
+    with pytest.raises(RecursiveInvocation):
+        await house.invoke(trace_id=trace_id)
+    assert (await house.invoke(trace_id=trace_id, invocation_type="Event")).status == 202
+    ((name, invocation),) = house.events.accepted
+    with pytest.raises(RecursiveInvocation):
+        await house.frontend.run_event(name, invocation)
+    house.records.put(make_function(recursion="Allow"))
+    assert (await house.invoke(trace_id=trace_id)).status == 200

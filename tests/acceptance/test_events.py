@@ -1,7 +1,9 @@
 """Event mode with stock clients: nothing that was accepted is lost."""
 
 import json
+import os
 import signal
+import subprocess
 import threading
 import urllib.request
 import uuid
@@ -259,3 +261,56 @@ def send_until_killed(server: Server, name: str, start: int, accepted: dict[int,
     server.stop(signal.SIGKILL)
     for thread in threads:
         thread.join()
+
+
+MEMORY = """
+import time
+SEEN = set()
+def handler(event, context):
+    if "n" in event:
+        SEEN.add(event["n"])
+        time.sleep(0.3)
+    return sorted(SEEN)
+"""
+
+
+def test_a_full_disk_refuses_events_and_is_recovered_from(tmp_path: Path) -> None:
+    """The data directory is a file system of 24 MB, which events of 1 MB fill faster than they are run."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    data = tmp_path / "data"
+    data.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=700", "none", data], check=True)
+    server = Server(data)
+    try:
+        server.start()
+        function = Maker(server.client("lambda"), newest_python(server)).python_function(MEMORY)
+        function.client.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=1)
+        accepted: list[int] = []
+        with pytest.raises(function.client.exceptions.ServiceException):
+            for n in range(40):
+                send(function, {"n": n, "x": "x" * 1_000_000})
+                accepted.append(n)
+        assert len(accepted) > 3
+        # Each one that was run makes room.
+        eventually(lambda: accepts(function, 100))
+        eventually(lambda: seen(function) >= {*accepted, 100}, 60.0)
+    finally:
+        server.stop()
+        subprocess.run(["umount", "-l", data], check=True)
+
+
+def accepts(function: Function, n: int) -> bool:
+    try:
+        send(function, {"n": n, "x": "x" * 1_000_000})
+    except function.client.exceptions.ServiceException:
+        return False
+    return True
+
+
+def seen(function: Function) -> set[int]:
+    """What the only environment was run with; nothing while it is busy."""
+    try:
+        return set(function.invoke())
+    except function.client.exceptions.TooManyRequestsException:
+        return set()

@@ -23,6 +23,9 @@ T = TypeVar("T")
 
 BATCH = 1000
 """Writes of one transaction, so that the first of them does not wait for ever."""
+RESERVE = 64 * 1024 * 1024
+"""Bytes of the file system, or a quarter of it, that `check_room` leaves to others: a deletion, too, needs room in the log, and
+the log can only be emptied where the file has room to grow."""
 WAL_KEPT = 64 * 1024 * 1024
 """Bytes that the write-ahead log keeps on disk after a checkpoint."""
 
@@ -120,6 +123,16 @@ class Database:
         self._thread = self._executor = None
         while not self._idle.empty():
             self._idle.get().close()
+
+    def check_room(self, connection: sqlite3.Connection) -> None:
+        """For jobs that only add. Raises StorageFull where so little is left that what makes room might not fit any more."""
+        system = os.statvfs(self.path)
+        needed = min(RESERVE, system.f_blocks * system.f_frsize // 4) - system.f_bavail * system.f_frsize
+        if needed > 0:
+            (pages,) = connection.execute("PRAGMA freelist_count").fetchone()
+            (page,) = connection.execute("PRAGMA page_size").fetchone()
+            if pages * page < needed:
+                raise StorageFull
 
     async def write(self, job: Callable[[sqlite3.Connection], T], done: Callable[[T], None] | None = None) -> T:
         """The job's answer, once it is on disk. `done` is called with it in the event loop, in the order of commits.

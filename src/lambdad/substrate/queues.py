@@ -66,10 +66,12 @@ class LocalQueues:
 
     async def append(self, queue: str, messages: Sequence[NewMessage]) -> list[int]:
         now = self._ms()
-        stored = await self._database.write(
-            lambda connection: rows.append(connection, queue, messages, now),
-            lambda stored: self._stored(queue, [each.entry for each in stored]),
-        )
+
+        def job(connection: sqlite3.Connection) -> list[rows.Stored]:
+            self._database.check_room(connection)
+            return rows.append(connection, queue, messages, now)
+
+        stored = await self._database.write(job, lambda stored: self._stored(queue, [each.entry for each in stored]))
         return [each.position for each in stored]
 
     def _stored(self, queue: str, entries: Sequence[Entry | None]) -> None:

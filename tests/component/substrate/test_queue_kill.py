@@ -80,7 +80,7 @@ async def test_a_torn_end_of_the_log_is_cut_off(tmp_path: Path) -> None:
             (position,) = await substrate.queues.append("q", [NewMessage(b"next", 0, 0)])
             assert position > max((each.position for each in left), default=0)
             if cut == 1:
-                assert position >= newest
+                assert position > newest - 4, "only the last commit is gone, which has one append of each writer at most"
 
 
 async def test_deliveries_are_counted_over_a_restart(tmp_path: Path) -> None:

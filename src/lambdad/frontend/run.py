@@ -29,7 +29,7 @@ class Run:
     """`begin`, then `done` is called once, in the event loop, perhaps before `begin` returns."""
 
     __slots__ = ("_done", "_invocation", "_lease", "_others", "_slot", "_task", "_version", "_workers")
-    _lease: Lease
+    _lease: Lease | None
     _task: "asyncio.Task[None]"
 
     def __init__(self, workers: WorkerManager, slot: Slot, version: Version, invocation: Invocation, done: Done) -> None:
@@ -60,10 +60,21 @@ class Run:
 
     def _hold(self, lease: Lease) -> None:
         self._lease = lease
-        lease.environment.invoke(self._invocation, self._heard)
+        try:
+            lease.environment.invoke(self._invocation, self._heard)
+        except Exception:  # A mistake of ours; what is held must come back all the same.
+            if self._lease is None:
+                raise
+            _log.exception("request %s could not be begun", self._invocation.request_id)
+            self._lease = None
+            lease.give_up()
+            self._end(PlatformError())
 
     def _heard(self, result: Outcome | SandboxFailure) -> None:
-        self._lease.give_back()
+        lease, self._lease = self._lease, None
+        if lease is None:  # given up, and answered
+            return
+        lease.give_back()
         if isinstance(result, SandboxFailure) and self._others:
             self._others -= 1
             _log.warning("request %s is tried on another environment: %s", self._invocation.request_id, result)

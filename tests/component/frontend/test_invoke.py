@@ -18,6 +18,7 @@ from lambdad.frontend.api import Answer
 from lambdad.frontend.traces import onward
 from lambdad.sandbox.api import SandboxFailure
 from lambdad.testing.clock import VirtualClockLoop
+from lambdad.testing.environments import ScriptedEnvironment
 from lambdad.testing.snapshots import ACCOUNT, REGION, make_function, make_version
 from lambdad.worker.api import Invocation, Outcome
 
@@ -146,3 +147,15 @@ async def test_a_recursive_loop_is_stopped(house: House) -> None:
         await house.frontend.run_event(name, invocation)
     house.records.put(make_function(recursion="Allow"))
     assert (await house.invoke(trace_id=trace_id)).status == 200
+
+
+async def test_an_invocation_that_can_not_be_begun_leaves_nothing_behind(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(environment: ScriptedEnvironment, invocation: Invocation, done: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(ScriptedEnvironment, "invoke", broken)
+    with pytest.raises(PlatformError):
+        await house.invoke()
+    await asyncio.sleep(0)
+    assert house.quiet()
+    assert house.worker.started[0].ended == "FAILURE"

@@ -3,26 +3,19 @@
 import hashlib
 import random
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from lambdad.substrate.local import LocalSubstrate
 
-PROGRAM = Path(__file__).with_name("committer.py")
+from .kills import answers_until_killed
 
 
 def commit_and_kill(directory: Path, lines: int) -> list[tuple[int, str, str]]:
     """What a process acknowledged before it was killed, some time after its `lines`th answer."""
-    with subprocess.Popen([sys.executable, PROGRAM, directory], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        answers = [process.stdout.readline() for _ in range(lines)]
-        process.kill()
-        answers += process.stdout.readlines()
-    whole = [answer.split() for answer in answers if answer.endswith("\n")]
-    return [(int(revision), text, digest) for revision, text, digest in whole]
+    answers = answers_until_killed("committer.py", directory, lines)
+    return [(int(revision), text, digest) for revision, text, digest in answers]
 
 
 async def check(directory: Path, acknowledged: list[tuple[int, str, str]]) -> None:

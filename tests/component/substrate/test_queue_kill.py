@@ -2,8 +2,6 @@
 
 import random
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,18 +9,13 @@ import pytest
 from lambdad.substrate.api import Delivery, NewMessage
 from lambdad.substrate.local import LocalSubstrate
 
-PROGRAM = Path(__file__).with_name("queuer.py")
+from .kills import answers_until_killed
 
 
 def queue_and_kill(directory: Path, lines: int) -> list[tuple[str, int, str]]:
     """What a process answered before it was killed, some time after its `lines`th answer."""
-    with subprocess.Popen([sys.executable, PROGRAM, directory], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        answers = [process.stdout.readline() for _ in range(lines)]
-        process.kill()
-        answers += process.stdout.readlines()
-    whole = [answer.split() for answer in answers if answer.endswith("\n")]
-    return [(what, int(position), text) for what, position, text in whole]
+    answers = answers_until_killed("queuer.py", directory, lines)
+    return [(what, int(position), text) for what, position, text in answers]
 
 
 async def drained(substrate: LocalSubstrate, queue: str) -> list[Delivery]:

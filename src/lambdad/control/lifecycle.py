@@ -62,11 +62,13 @@ def finished(function: Function, step: Step, result: Ready | Failure, revision: 
     version = function.latest if step.version == LATEST else function.versions.get(step.version)
     if version is None or version.build != step.build or not _unfinished(version):
         return function
-    failed = isinstance(result, Failure)
-    after = _failed(version, result, revision) if isinstance(result, Failure) else _ready(version, result, revision)
+    if isinstance(result, Failure):
+        after, serving = _failed(version, result, revision), function.serving
+    else:
+        after, serving = _ready(version, result, revision), None
     if step.version != LATEST:
         return replace(function, versions={**function.versions, step.version: after})
-    return replace(function, latest=after, serving=function.serving if failed else None)
+    return replace(function, latest=after, serving=serving)
 
 
 def _unfinished(version: Version) -> bool:

@@ -137,7 +137,7 @@ class LocalFrontend:
         target = self._target(request)
         payload = checks.payload(request.payload, kind)
         context = checks.client_context(request.client_context)
-        function = self._function(target)
+        function = self._function(target.name)
         version = resolve(function, target.name, self._draw())
         assert function is not None, "a version that resolves has a function"
         checks.tenant(version, request.tenant_id)
@@ -173,8 +173,7 @@ class LocalFrontend:
             self._targets[key] = target
         return target
 
-    def _function(self, target: Target) -> Function | None:
-        name = target.name
+    def _function(self, name: FunctionName) -> Function | None:
         return self._records.function(name.account, name.region, name.name)
 
     def _check_rounds(self, function: Function, trace_id: str) -> None:
@@ -201,7 +200,7 @@ class LocalFrontend:
 
     async def run_event(self, name: FunctionName, invocation: Invocation) -> Answer:
         """Run an accepted event once, on the function as it is now. Raises LambdadError as `invoke` tells it."""
-        function = self._records.function(name.account, name.region, name.name)
+        function = self._function(name)
         version = resolve(function, name, self._draw())
         assert function is not None, "a version that resolves has a function"
         checks.invocable(version)

@@ -172,7 +172,7 @@ class _Sandboxes:
         nested = Nested(identity, template, self._group(identity), self.limits_memory, self._ended)
         self._stems.add(nested)
         try:
-            await nested.made()
+            await nested.ready()
         except BaseException:
             await nested.destroy()
             nested.discard()

@@ -29,9 +29,10 @@ _WATCH_AFTER = 0.05
 the beginning."""
 
 
-def hard_limit(limits: Limits) -> int:
-    """Bytes that the kernel never lets a sandbox have more of; see `memory`."""
-    return (limits.memory_mb + limits.ephemeral_mb) * MIB + _SLACK
+def limit(group: Group, limits: Limits) -> None:
+    """The kernel's hard limit leaves room for /tmp, which does not count as the function's memory; see `memory`."""
+    hard = (limits.memory_mb + limits.ephemeral_mb) * MIB + _SLACK
+    group.limit(limits.memory_mb * MIB, hard, limits.processes)
 
 
 class Home(Protocol):
@@ -142,7 +143,7 @@ class Stem:
         return f"<Stem {self.id} {'alive' if self.alive else 'gone'}{' specialised' if self._limits else ''}>"
 
     async def ready(self) -> None:
-        """Until it can be specialised, its first runtime process on the way. Raises SandboxFailure."""
+        """Until it can be specialised, its first runtime process (a nest has none) on the way. Raises SandboxFailure."""
         await self._in_time(self._ready, "ready")
 
     async def started(self) -> None:
@@ -167,7 +168,7 @@ class Stem:
         mounted = self._home.specialise(self.id, task, opt, limits.ephemeral_mb)
         try:
             if self._group is not None:  # while the launcher is at work
-                self._group.limit(limits.memory_mb * MIB, hard_limit(limits), limits.processes)
+                limit(self._group, limits)
                 self._group.prefer()
         finally:
             self._tmp_fd = await mounted

@@ -24,7 +24,7 @@ from lambdad.sandbox.cgroups import Group
 from lambdad.sandbox.demand import Demand
 from lambdad.sandbox.launcher import messages
 from lambdad.sandbox.resident import resident, resident_tree
-from lambdad.sandbox.stems import Stem, Streams, hard_limit
+from lambdad.sandbox.stems import Stem, Streams, limit
 
 _RESTORE: Final = 3
 _HEADER: Final = struct.Struct(">BBHI")
@@ -238,21 +238,13 @@ class Nested(Stem):
         self._spaces: list[int] = []
         self._cleared: asyncio.Future[None] | None = None
         self.killer: int | None = None
-        self._limits = limits = stem.limits
+        self._limits = stem.limits
         try:
             if group is not None:
-                group.limit(limits.memory_mb * MIB, hard_limit(limits), limits.processes)
-            stem.home.nest(identity, stem.id, limits.ephemeral_mb, theirs)
+                limit(group, stem.limits)
+            stem.home.nest(identity, stem.id, stem.limits.ephemeral_mb, theirs)
         finally:
             theirs.close()
-
-    async def made(self) -> None:
-        """Raises SandboxFailure."""
-        try:
-            async with asyncio.timeout(_LONGEST_WAIT):
-                await self._ready
-        except TimeoutError as error:
-            raise SandboxFailure(f"sandbox {self.id} was not ready in time") from error
 
     async def start(self, copy_tmp: bool) -> Process:
         if self._group is not None and copy_tmp:

@@ -217,10 +217,10 @@ class Window:
             group.leased -= 1
             self._announce(entry.group, group)
 
-    def remove(self, position: int) -> Entry | None:
+    def remove(self, position: int) -> None:
         entry = self._entries.pop(position, None)
         if entry is None:
-            return None
+            return
         entry.gone = True
         self._payload_of(entry)
         if entry.leased_until is not None:
@@ -232,7 +232,6 @@ class Window:
                 del self._groups[entry.group]
             elif entry.leased_until is None:  # perhaps it was the first
                 self._announce(entry.group, group)
-        return entry
 
     # What is to come
 

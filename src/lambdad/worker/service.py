@@ -146,37 +146,34 @@ class LocalWorker:
         self._check_open()
         self._starting_mb += version.memory_size
         try:
+            restored, began = None, None
             if version.optimization == "On" and initialization == "on-demand":
                 restored = await self._restored(version)
-                if restored is not None:
-                    return restored
-            sandbox = await self._sandbox(version)
+            if restored is not None:
+                (sandbox, began), initialization = restored, "snap-start"
+            else:
+                sandbox = await self._sandbox(version)
             try:
                 self._check_open()
-                return self._environment(version, initialization, sandbox)
+                return self._environment(version, initialization, sandbox, began)
             except BaseException:
                 await asyncio.shield(sandbox.destroy())
                 raise
         finally:
             self._starting_mb -= version.memory_size
 
-    async def _restored(self, version: Version) -> Environment | None:
-        """None where there is no template and none can be made: then INIT runs in the environment."""
+    async def _restored(self, version: Version) -> tuple[Sandbox, float] | None:
+        """And when restoring it began. None where there is no template and none can be made: then INIT runs in the
+        environment."""
         try:
             template = await self._templates.get(version)
             if template is None or isinstance(template, SnapshotFailure):
                 return None
             began = self._monotonic()
-            sandbox = await template.restore()
+            return await template.restore(), began
         except SandboxFailure as error:
             log.warning("an environment of %s could not be restored: %s", version.qualified_arn, error)
             return None
-        try:
-            self._check_open()
-            return self._environment(version, "snap-start", sandbox, began)
-        except BaseException:
-            await asyncio.shield(sandbox.destroy())
-            raise
 
     async def snapshot(self, version: Version) -> Optimization | SnapshotFailure:
         self._check_open()

@@ -13,10 +13,12 @@ from lambdad.domain.functions import SnapshotFailure, Version
 from lambdad.logs import lines
 from lambdad.runtime_api import failures
 from lambdad.runtime_api.channel import Channel
+from lambdad.runtime_api.effects import InitEnded
 from lambdad.runtime_api.events import Event, Exited, InitError, Next, Refused, RuntimeEvent, Snapshot, Violation
 from lambdad.runtime_api.frames import BadFrame
 from lambdad.runtime_api.transport import Transport
 from lambdad.sandbox.api import Exit, Sandbox, Sandboxes, Template
+from lambdad.worker.beginnings import Init
 from lambdad.worker.log import EnvironmentLog, OutputReader
 from lambdad.worker.templates import NoTemplate
 
@@ -41,7 +43,7 @@ class SnapshotInit:
         self._version = version
         self._sandbox = sandbox
         self._log = log
-        self._runtime_version = runtime_version
+        self._beginning = Init("snap-start", runtime_version)
         self._loop = asyncio.get_running_loop()
         self._heard: asyncio.Future[_Ending] = self._loop.create_future()
         process = sandbox.process
@@ -52,12 +54,8 @@ class SnapshotInit:
 
     async def run(self, sandboxes: Sandboxes, start: Mapping[str, Any], seconds: float) -> Template | NoTemplate:
         """`start`: START's head; `seconds` that INIT may take, hooks included."""
-        version, began = self._version, self._loop.time()
-        self._log.platform(
-            lines.InitStart(
-                self._runtime_version, version.runtime_version_arn, "snap-start", "init", version.name, version.version
-            )
-        )
+        began = self._loop.time()
+        self._log.platform(self._beginning.start(self._version, "init"))
         try:
             ended = await self._init(start, seconds)
             self._output.drain()
@@ -90,12 +88,9 @@ class SnapshotInit:
     def _report(self, ended: _Ending, duration_ms: float) -> None:
         status: lines.Status = "success" if isinstance(ended, Snapshot) else "timeout" if ended is None else "error"
         kind = None if status != "error" else _type_of(ended)
-        entries: list[lines.Event] = [
-            lines.InitRuntimeDone(status, kind, "snap-start"),
-            lines.InitReport(duration_ms, status, kind, "snap-start"),
-        ]
+        entries = self._beginning.ended(InitEnded(duration_ms, status, kind))
         if isinstance(ended, Snapshot) and ended.obstacle is not None:
-            entries.append(lines.SnapshotSkipped(ended.obstacle))
+            entries += (lines.SnapshotSkipped(ended.obstacle),)
         self._log.platform(*entries)
 
     # --- what the channel sees of it ------------------------------------------------------------------------------------------

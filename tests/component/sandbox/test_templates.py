@@ -89,7 +89,7 @@ class Stage:
     async def make(self, template: ForkTemplate) -> Nested:
         nested = Nested(f"n{len(self.made)}", template, None, False, lambda _: None)
         self.made.append(nested)
-        await nested.made()
+        await nested.ready()
         return nested
 
     async def order(self) -> Order:

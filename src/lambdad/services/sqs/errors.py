@@ -80,6 +80,10 @@ def not_found(message: str) -> CallerError:
     return named("ResourceNotFoundException", message, 404)
 
 
+def no_resource(parameter: str) -> CallerError:
+    return not_found(f"The resource that you specified for the {parameter} parameter doesn't exist.")
+
+
 def batch(code: str, message: str) -> CallerError:
     return named(code, message, query=f"{_SPACE}{code}")
 

@@ -28,6 +28,8 @@ FASTEST: Final = 500
 """Messages per second that can be asked for."""
 AT_ONCE: Final = 10
 LEASE_MS: Final = 30_000
+NO_QUEUE: Final = str(errors.no_queue().members["query_error"])
+"""As a task's FailureReason."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -93,7 +95,7 @@ class Moves:
         if destination is not None:
             target = self._catalogue.by_arn(destination)
             if target is None:
-                raise errors.not_found("The resource that you specified for the DestinationArn parameter doesn't exist.")
+                raise errors.no_resource("DestinationArn")
             if target.settings.fifo != source.settings.fifo:
                 raise errors.invalid("Source queue and destination queue must be of the same type.")
         tasks = self._tasks.setdefault(source.arn, [])
@@ -121,7 +123,7 @@ class Moves:
     async def cancel(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         identifier, source = _parse_handle(params.get("TaskHandle"))
         if self._catalogue.by_arn(source) is None:
-            raise errors.not_found("The resource that you specified for the SourceArn parameter doesn't exist.")
+            raise errors.no_resource("SourceArn")
         task = next((each for each in self._tasks.get(source, ()) if each.id == identifier), None)
         if task is None:
             raise errors.not_found("Task does not exist.")
@@ -137,7 +139,7 @@ class Moves:
             raise errors.missing("SourceArn")
         queue = self._catalogue.by_arn(arn)
         if queue is None:
-            raise errors.not_found("The resource that you specified for the SourceArn parameter doesn't exist.")
+            raise errors.no_resource("SourceArn")
         return queue
 
     # The work
@@ -157,11 +159,10 @@ class Moves:
 
     async def _move_all(self, task: Task) -> tuple[str, str | None]:
         """Until nothing is left, or it is cancelled, or there is nowhere to put it. Answers status and reason of failure."""
-        gone = "FAILED", "AWS.SimpleQueueService.NonExistentQueue"
         while task.status == "RUNNING":
             source = self._catalogue.by_arn(task.source)
             if source is None:
-                return gone
+                return "FAILED", NO_QUEUE
             limit = 1 if task.rate else AT_ONCE
             found = await self._store.fetch(source.id, limit, lease_ms=LEASE_MS)
             if not found:
@@ -184,7 +185,7 @@ class Moves:
             return "CouldNotDetermineMessageSource"
         target = self._catalogue.by_arn(arn)
         if target is None:
-            return "AWS.SimpleQueueService.NonExistentQueue"
+            return NO_QUEUE
         redriven = machine.redriven(message, target, round(self._now() * 1000))
         (position,) = await self._store.move(source.id, [delivery.position], target.id, [redriven])
         task.moved += position is not None

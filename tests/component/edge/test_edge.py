@@ -22,6 +22,7 @@ from lambdad.wire.messages import Request, Response
 from lambdad.wire.models import Models
 from lambdad.wire.signature import Credential
 from lambdad.worker.api import Completion, Outcome
+from tests.component.callbacks import told
 
 MODELS = Models()
 CALLER = Caller("000000000000", "eu-west-1", "request-1", "AKID", "arn:aws:iam::000000000000:root", "localhost:4566")
@@ -119,9 +120,8 @@ def edge(frontend: ScriptedFrontend, links: CodeLinks) -> Edge:
 
 
 async def handle(edge: Edge, request: Request) -> Response:
-    told: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
-    edge.handle(request, told.set_result)
-    return await told
+    response: Response = await told(edge.handle, request)
+    return response
 
 
 def signed(method: str, target: str, service: str = "lambda", body: bytes = b"", **headers: str) -> Request:

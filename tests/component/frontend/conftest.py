@@ -1,6 +1,5 @@
 """The whole invoke path above the worker, on the virtual clock."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -8,7 +7,6 @@ import pytest
 
 from lambdad.counter.service import LocalCounter
 from lambdad.domain.caller import Caller
-from lambdad.domain.errors import LambdadError
 from lambdad.frontend.api import Answer, Invoke
 from lambdad.frontend.service import LocalFrontend
 from lambdad.placement.service import LocalPlacement
@@ -16,6 +14,7 @@ from lambdad.testing.environments import ScriptedWorker
 from lambdad.testing.events import AcceptedEvents
 from lambdad.testing.snapshots import ACCOUNT, REGION, SnapshotRecords, make_function
 from lambdad.worker_manager.service import LocalWorkerManager
+from tests.component.callbacks import told
 
 CALLER = Caller(ACCOUNT, REGION, "request-1", "AKID", f"arn:aws:iam::{ACCOUNT}:root")
 
@@ -43,11 +42,7 @@ class House:
 
 async def invoke(frontend: LocalFrontend, request: Invoke) -> Answer:
     """The answer, or the error raised."""
-    told: asyncio.Future[Answer | LambdadError] = asyncio.get_running_loop().create_future()
-    frontend.invoke(request, told.set_result)
-    answer = await told
-    if isinstance(answer, LambdadError):
-        raise answer
+    answer: Answer = await told(frontend.invoke, request)
     return answer
 
 

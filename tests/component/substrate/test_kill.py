@@ -2,14 +2,13 @@
 
 import hashlib
 import random
-import shutil
 from pathlib import Path
 
 import pytest
 
 from lambdad.substrate.local import LocalSubstrate
 
-from .kills import answers_until_killed
+from .kills import answers_until_killed, torn_copies
 
 
 def commit_and_kill(directory: Path, lines: int) -> list[tuple[int, str, str]]:
@@ -58,15 +57,8 @@ async def test_a_torn_end_of_the_log_is_cut_off(tmp_path: Path) -> None:
     """The last sectors that a power failure tears: the commits before them are there, and each is whole."""
     directory = tmp_path / "data"
     commit_and_kill(directory, 40)
-    whole = (directory / "key-values.sqlite3-wal").stat().st_size
-    assert whole > 0
     found: list[int] = []
-    for number, cut in enumerate([1, 100, 5000, 20_000, whole // 2]):
-        torn = tmp_path / f"torn-{number}"
-        shutil.copytree(directory, torn)
-        wal = torn / "key-values.sqlite3-wal"
-        data = wal.read_bytes()
-        wal.write_bytes(data[: len(data) - cut] + b"\xa5" * (cut // 2))
+    for _, torn in torn_copies(directory, "key-values"):
         async with LocalSubstrate(torn) as substrate:
             left = await substrate.key_values.scan("left/")
             right = await substrate.key_values.scan("right/")

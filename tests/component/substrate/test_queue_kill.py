@@ -1,7 +1,6 @@
 """What a queue answered survives a kill at any moment, and a torn end of its log."""
 
 import random
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from lambdad.substrate.api import Delivery, NewMessage
 from lambdad.substrate.local import LocalSubstrate
 
-from .kills import answers_until_killed
+from .kills import answers_until_killed, torn_copies
 
 
 def queue_and_kill(directory: Path, lines: int) -> list[tuple[str, int, str]]:
@@ -55,13 +54,7 @@ async def test_a_torn_end_of_the_log_is_cut_off(tmp_path: Path) -> None:
     directory = tmp_path / "data"
     answered = queue_and_kill(directory, 200)
     newest = max(position for what, position, _ in answered if what == "appended")
-    whole = (directory / "queues.sqlite3-wal").stat().st_size
-    for number, cut in enumerate([1, 100, 5000, 20_000, whole // 2]):
-        torn = tmp_path / f"torn-{number}"
-        shutil.copytree(directory, torn)
-        wal = torn / "queues.sqlite3-wal"
-        data = wal.read_bytes()
-        wal.write_bytes(data[: len(data) - cut] + b"\xa5" * (cut // 2))
+    for cut, torn in torn_copies(directory, "queues"):
         async with LocalSubstrate(torn) as substrate:
             total = substrate.queues.counts("q").ready
             left = await drained(substrate, "q")

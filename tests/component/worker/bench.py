@@ -10,10 +10,11 @@ from typing import Any, Literal
 from lambdad.artifacts.api import Prepared, Taken
 from lambdad.domain.functions import Code, Logging, Version
 from lambdad.logs.api import LogEvent, StreamName
-from lambdad.sandbox.api import Interpreter, SandboxFailure
+from lambdad.sandbox.api import Interpreter
 from lambdad.testing.sandbox import Script, ScriptedSandbox, ScriptedSandboxes
 from lambdad.worker.api import Environment, Invocation, Outcome
 from lambdad.worker.service import LocalWorker
+from tests.component.callbacks import told
 
 EPOCH = 1_767_225_600.0
 """2026-01-01T00:00:00Z"""
@@ -117,12 +118,8 @@ def version(
 
 async def invoke(environment: Environment, invocation: Invocation) -> Outcome:
     """The outcome, or the failure raised."""
-    told: asyncio.Future[Outcome | SandboxFailure] = asyncio.get_running_loop().create_future()
-    environment.invoke(invocation, told.set_result)
-    result = await told
-    if isinstance(result, SandboxFailure):
-        raise result
-    return result
+    outcome: Outcome = await told(environment.invoke, invocation)
+    return outcome
 
 
 def invocation(request_id: str, payload: bytes = b"{}", *, want_log: bool = False, **members: Any) -> Invocation:

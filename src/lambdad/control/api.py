@@ -1,4 +1,5 @@
-"""What control needs of others and states itself: where packages lie in S3, links to packages, the account's limits."""
+"""What control needs of others and states itself: where packages lie in S3, links to packages, the account's limits,
+who polls."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -6,7 +7,9 @@ from typing import Protocol
 
 from lambdad.domain import limits
 from lambdad.domain.caller import Caller
+from lambdad.domain.errors import CallerError
 from lambdad.domain.functions import Code, Function, Optimization, SnapshotFailure, Version
+from lambdad.domain.mappings import EventSourceMapping
 
 Location = Callable[[Caller, Code], str]
 """A URL where the caller can fetch the package for ten minutes, as `GetFunction` answers it."""
@@ -50,3 +53,35 @@ async def no_snapshots(version: Version) -> Optimization | SnapshotFailure:
 def nothing_allocated(function: Function, qualifier: str) -> tuple[int, str | None]:
     """Where there are no environments at all."""
     return 0, None
+
+
+Visibility = Callable[[str], Awaitable[int]]
+"""`VisibilityTimeout` of the queue with that ARN, in seconds. Raises SQS's own CallerError, e.g. QueueDoesNotExist."""
+
+
+class Polling(Protocol):
+    """What runs event source mappings."""
+
+    async def poll(self, mapping: EventSourceMapping) -> None:
+        """From now on its source is polled as it says; not at all where it is not `polled`. When this returns, no batch begins
+        any more by what it said before. Does not raise."""
+        ...
+
+    def problem(self, mapping: EventSourceMapping) -> str | None:
+        """Why its source can't be polled now, or its function not be run, in one sentence."""
+        ...
+
+
+class NoPolling:
+    """Where nothing polls."""
+
+    async def poll(self, mapping: EventSourceMapping) -> None:
+        pass
+
+    def problem(self, mapping: EventSourceMapping) -> str | None:
+        return None
+
+
+async def no_queues(arn: str) -> int:
+    """Where there are no queues at all."""
+    raise CallerError.named("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")

@@ -185,7 +185,7 @@ class Node:
 
     def _events(self, floor: "_Floor", sqs: SqsService) -> Events:
         async def to_queue(arn: str, message: Message) -> None:
-            await sqs.send(arn, message.body, message.attributes, message.sender)
+            await sqs.send(arn, message.body, message.attributes, message.sender, message.trace_id)
 
         events = Events(
             floor.substrate.queues,

@@ -7,9 +7,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.acceptance.functions import Maker
-from tests.acceptance.server import Server
+from tests.acceptance.server import Server, eventually
 
 LAMBDAD = str(Path(sys.executable).parent / "lambdad")
 
@@ -61,8 +64,9 @@ def test_invoke_of_nothing(server: Server) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_no_server() -> None:
-    result = run("invoke", "x", "--endpoint-url", "http://127.0.0.1:1")
+@pytest.mark.parametrize("arguments", [("invoke", "x"), ("status",)])
+def test_no_server(arguments: tuple[str, ...]) -> None:
+    result = run(*arguments, "--endpoint-url", "http://127.0.0.1:1")
     assert result.returncode == 1
     assert "lambdad up" in result.stderr
     assert "Traceback" not in result.stderr
@@ -93,6 +97,53 @@ def test_logs_follows(server: Server, make: Maker) -> None:
     assert any("line 2" in line for line in seen)
 
 
+def test_status(own_server: Server, own_make: Maker) -> None:
+    function, sqs = (
+        own_make.python_function("def handler(event, context):\n    raise KeyError('k')\n"),
+        own_server.client("sqs"),
+    )
+    url = sqs.create_queue(QueueName="orders")["QueueUrl"]
+    for body in ("now", "and then"):
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    sqs.send_message(QueueUrl=url, MessageBody="later", DelaySeconds=900)
+    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    function.call({}, InvocationType="Event")
+
+    def told() -> Any:
+        result = run("status", "--json", "--endpoint-url", own_server.url)
+        assert (result.returncode, result.stderr) == (0, "")
+        state = json.loads(result.stdout)
+        # The event fails and waits for its retry, which comes after a minute.
+        return state if state["events"][0]["delayed"] == 1 and state["functions"][0]["idle"] == 1 else None
+
+    state = eventually(told)
+    (found,), (events,), (queue,) = state["functions"], state["events"], state["queues"]
+    place = {"account": "000000000000", "region": "us-east-1"}
+    assert found == place | {
+        "function": function.name,
+        **{"in_flight": 0, "busy": 0, "idle": 1, "starting": 0, "invocations": 1, "errors": 1, "throttles": 0},
+    }
+    assert 0 <= events.pop("oldest_seconds") < 600 and 0 <= queue.pop("oldest_seconds") < 600
+    assert events == place | {
+        "function": function.name,
+        **{"ready": 0, "running": 0, "delayed": 1, "received": 1, "retries": 1, "dropped": 0},
+        **{"delivered": 0, "destination_failures": 0, "dead_letter_errors": 0},
+    }
+    assert queue == place | {
+        "queue": "orders",
+        **{"visible": 1, "in_flight": 0, "delayed": 1, "sent": 3, "received": 1, "deleted": 1},
+    }
+    assert len(state["environments"]) == 1
+    result = run("status", "--endpoint-url", own_server.url)
+    assert (result.returncode, result.stderr) == (0, "")
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert [function.name, "0", "0", "1", "0", "1", "1", "0"] in rows
+    assert [function.name, "0", "0", "1"] in [row[:4] for row in rows]
+    assert [function.name, "1", "1", "0", "0", "0", "0"] in rows
+    assert ["orders", "1", "0", "1"] in [row[:4] for row in rows]
+
+
 def test_env_can_be_evaluated_by_a_shell() -> None:
     result = subprocess.run(
         ["sh", "-c", f'eval "$({LAMBDAD} env)"; echo $AWS_ENDPOINT_URL $AWS_ACCESS_KEY_ID $AWS_DEFAULT_REGION'],
@@ -107,7 +158,7 @@ def test_env_can_be_evaluated_by_a_shell() -> None:
 
 
 def test_help_is_worth_reading() -> None:
-    for command in ("up", "doctor", "invoke", "logs", "env"):
+    for command in ("up", "doctor", "invoke", "logs", "status", "env"):
         result = run(command, "--help")
         assert result.returncode == 0
         assert len(result.stdout.splitlines()) > 5

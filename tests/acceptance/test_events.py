@@ -55,8 +55,9 @@ class Queue:
         """Some messages, which are deleted."""
         sqs = server.client("sqs")
         url = sqs.get_queue_url(QueueName=self.name)["QueueUrl"]
-        asked = {"MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"], "WaitTimeSeconds": wait}
-        found: list[dict[str, Any]] = sqs.receive_message(QueueUrl=url, **asked).get("Messages", [])
+        names = {"MessageAttributeNames": ["All"], "MessageSystemAttributeNames": ["AWSTraceHeader"]}
+        asked = {"QueueUrl": url, "MaxNumberOfMessages": 10, "WaitTimeSeconds": wait}
+        found: list[dict[str, Any]] = sqs.receive_message(**asked, **names).get("Messages", [])
         for message in found:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return found
@@ -129,6 +130,9 @@ def test_a_failing_event_is_tried_three_times_and_told_to_destination_and_dead_l
         "ErrorMessage": {"DataType": "String", "StringValue": "can't do 8"},
     }
     assert runs(hasty, function, 8) == 3
+    traces = {each["Attributes"]["AWSTraceHeader"] for each in (message, letter)}
+    assert len(traces) == 1, "both are of one event"
+    assert traces.pop().startswith("Root=1-")
 
 
 def test_reserved_concurrency_of_0_sends_events_straight_to_failure_handling(hasty: Server, hasty_make: Maker) -> None:

@@ -280,6 +280,26 @@ def test_a_function_uses_queues_by_itself(make: Maker, sqs: Any, queue: str) -> 
     assert (message["Body"], message["MessageId"]) == ("from inside", identifier)
 
 
+def test_what_a_function_sends_has_its_trace(make: Maker, sqs: Any, queue: str) -> None:
+    function = make.python_function(
+        "import boto3, os\n"
+        "def handler(event, context):\n"
+        "    sqs = boto3.client('sqs')\n"
+        "    url = sqs.get_queue_url(QueueName=event)['QueueUrl']\n"
+        "    sqs.send_message(QueueUrl=url, MessageBody='alone')\n"
+        "    sqs.send_message_batch(QueueUrl=url, Entries=[{'Id': '1', 'MessageBody': 'in a batch'}])\n"
+        "    return os.environ['_X_AMZN_TRACE_ID']\n"
+    )
+    trace = function.invoke(queue.rpartition("/")[2])
+    assert trace.startswith("Root=1-")
+    asked = {"MaxNumberOfMessages": 10, "MessageSystemAttributeNames": ["AWSTraceHeader"]}
+    messages = sqs.receive_message(QueueUrl=queue, **asked)["Messages"]
+    assert {message["Body"]: message["Attributes"]["AWSTraceHeader"] for message in messages} == {
+        "alone": trace,
+        "in a batch": trace,
+    }
+
+
 def test_metrics(server: Server, sqs: Any, queue: str) -> None:
     sqs.send_message(QueueUrl=queue, MessageBody="x")
     sqs.send_message(QueueUrl=queue, MessageBody="y", DelaySeconds=900)

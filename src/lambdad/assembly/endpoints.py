@@ -29,8 +29,9 @@ class ExecutionRole:
         self._principal = f"arn:aws:sts::{version.account}:assumed-role/{role}/{version.name}"
 
     def authenticate(self, request: Request, credential: Credential, request_id: str) -> Caller:
-        host = request.headers.get("host", "")
-        return Caller(self._account, credential.region, request_id, credential.access_key_id, self._principal, host)
+        host, trace_id = request.headers.get("host", ""), request.headers.get("x-amzn-trace-id")
+        key = credential.access_key_id
+        return Caller(self._account, credential.region, request_id, key, self._principal, host, trace_id)
 
 
 class FunctionEndpoints:

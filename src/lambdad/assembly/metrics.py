@@ -115,11 +115,11 @@ def _events(events: Events, now: float) -> list[Family]:
         dead_letters.add(meter.dead_letter_errors, **labels)
         for state, count in (("ready", counts.ready), ("running", counts.leased), ("delayed", counts.delayed)):
             waiting.add(count, state=state, **labels)
-        oldest.add(_age(counts, now), **labels)
+        oldest.add(oldest_age(counts, now), **labels)
     return [received, age, retries, dropped, delivered, failures, dead_letters, waiting, oldest]
 
 
-def _age(counts: Counts, now: float) -> float:
+def oldest_age(counts: Counts, now: float) -> float:
     """Of the oldest message, in seconds."""
     return 0 if counts.oldest_ms is None else max(0.0, now - counts.oldest_ms / 1000)
 
@@ -140,5 +140,5 @@ def _queues(sqs: SqsService, now: float) -> list[Family]:
         visible.add(counts.ready, **labels)
         in_flight.add(counts.leased, **labels)
         delayed.add(counts.delayed, **labels)
-        oldest.add(_age(counts, now), **labels)
+        oldest.add(oldest_age(counts, now), **labels)
     return [sent, received, deleted, visible, in_flight, delayed, oldest]

@@ -27,6 +27,7 @@ from lambdad.artifacts.service import PackageStore
 from lambdad.assembly.endpoints import PORT, FunctionEndpoints
 from lambdad.assembly.metrics import metrics
 from lambdad.assembly.settings import Settings
+from lambdad.assembly.state import state
 from lambdad.control.api import AccountLimits
 from lambdad.control.service import LambdaControl
 from lambdad.counter.service import LocalCounter
@@ -151,13 +152,7 @@ class Node:
             links=links,
             hosts=Hosts(),
             health=lambda: {"status": "ready", "version": __version__},
-            state=lambda: {
-                "in_flight": plane.counter.total_in_flight(),
-                "pools": plane.manager.introspect(),
-                "environments": plane.worker.introspect(),
-                "templates": plane.worker.templates(),
-                **floor.sandboxes.introspect(),
-            },
+            state=lambda: state(plane.registry, plane.counter, plane.manager, plane.worker, floor.sandboxes, plane.events, sqs),
             metrics=lambda: metrics(plane.registry, plane.counter, plane.manager, sqs, plane.events),
         )
         endpoints.open(edge)
@@ -185,7 +180,7 @@ class Node:
 
     def _events(self, floor: "_Floor", sqs: SqsService) -> Events:
         async def to_queue(arn: str, message: Message) -> None:
-            await sqs.send(arn, message.body, message.attributes, message.sender)
+            await sqs.send(arn, message.body, message.attributes, message.sender, message.trace_id)
 
         events = Events(
             floor.substrate.queues,

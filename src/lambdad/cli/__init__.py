@@ -1,6 +1,7 @@
-"""The command `lambdad`: up, doctor, invoke, logs, env.
+"""The command `lambdad`: up, doctor, invoke, logs, status, env.
 
-Owns: arguments, what is printed, exit codes. `invoke` and `logs` are ordinary clients of the public API.
+Owns: arguments, what is printed, exit codes. `invoke` and `logs` are ordinary clients of the public API,
+`status` of /_lambdad/state.
 Refuses: knowing the inside; `up` asks `assembly` for a running node.
 Where: `command` is the group; one module per command; `client` makes botocore clients and turns their errors into sentences.
 What a command needs beyond click it imports when it runs, so that `lambdad --help` is quick.

@@ -23,8 +23,8 @@ class Target:
     """Which lambdad, and as whom."""
 
     endpoint_url: str
-    region: str
-    account: str
+    region: str = REGION
+    account: str = ACCOUNT
 
 
 def endpoint_of(environment: Mapping[str, str]) -> str:
@@ -34,6 +34,18 @@ def endpoint_of(environment: Mapping[str, str]) -> str:
     if host in ("0.0.0.0", "::"):
         host = "127.0.0.1"  # "everywhere" is no place to go to
     return f"http://{f'[{host}]' if ':' in host else host}:{'4566' if port == '0' else port}"
+
+
+def endpoint_option(function: Decorated) -> Decorated:
+    """For commands to which account and region mean nothing; they get it as `endpoint_url`."""
+    return click.option(
+        "--endpoint-url",
+        default=lambda: endpoint_of(os.environ),
+        envvar=["LAMBDAD_ENDPOINT_URL", "AWS_ENDPOINT_URL"],
+        show_default="http://127.0.0.1:4566",
+        show_envvar=True,
+        help="Where lambdad listens.",
+    )(function)
 
 
 def target_options(function: Decorated) -> Decorated:
@@ -55,14 +67,7 @@ def target_options(function: Decorated) -> Decorated:
             show_envvar=True,
             help="Region to act in. lambdad serves every region, each on its own.",
         ),
-        click.option(
-            "--endpoint-url",
-            default=lambda: endpoint_of(os.environ),
-            envvar=["LAMBDAD_ENDPOINT_URL", "AWS_ENDPOINT_URL"],
-            show_default="http://127.0.0.1:4566",
-            show_envvar=True,
-            help="Where lambdad listens.",
-        ),
+        endpoint_option,
     ):
         function = option(function)
     return function
@@ -96,8 +101,8 @@ def make_client(service: str, target: Target) -> Any:
 
 
 @contextlib.contextmanager
-def failures(target: Target) -> Iterator[None]:
-    """Turns what botocore raises into Failure."""
+def failures(target: Target, patience: int = READ_TIMEOUT) -> Iterator[None]:
+    """`patience`: seconds that an answer was waited for. Turns what botocore raises into Failure."""
     from botocore.exceptions import (
         BotoCoreError,
         ClientError,
@@ -114,7 +119,7 @@ def failures(target: Target) -> Iterator[None]:
     except ConnectionClosedError as error:
         raise Failure(f"The lambdad at {target.endpoint_url} hung up; it may have been stopped.") from error
     except ReadTimeoutError as error:
-        raise Failure(f"The lambdad at {target.endpoint_url} gave no answer within {READ_TIMEOUT} seconds.") from error
+        raise Failure(f"The lambdad at {target.endpoint_url} gave no answer within {patience} seconds.") from error
     except ClientError as error:
         details = error.response.get("Error", {})
         raise Failure(f"{details.get('Message') or error} ({details.get('Code', 'unknown error')})") from error

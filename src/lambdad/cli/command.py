@@ -6,6 +6,7 @@ from lambdad.cli.doctor import doctor
 from lambdad.cli.env import env
 from lambdad.cli.invoke import invoke
 from lambdad.cli.logs import logs
+from lambdad.cli.status import status
 from lambdad.cli.up import up
 
 EPILOG = """\b
@@ -25,5 +26,5 @@ def command() -> None:
     """
 
 
-for each in (up, doctor, invoke, logs, env):
+for each in (up, doctor, invoke, logs, status, env):
     command.add_command(each)

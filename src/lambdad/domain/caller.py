@@ -18,6 +18,8 @@ class Caller(Struct, frozen=True):
     """E.g. `arn:aws:iam::000000000000:root`."""
     host: str = ""
     """The `Host` by which the caller reaches lambdad: addresses that it is given begin with it."""
+    trace_id: str | None = None
+    """The request's `X-Amzn-Trace-Id`, unchecked: AWS's SDKs send that of the invocation in which they run, others anything."""
 
     def denied(self, action: str, resource: str) -> AccessDenied:
         """What a caller of another account gets of Lambda, whether the resource exists or not."""

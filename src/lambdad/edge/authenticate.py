@@ -11,7 +11,10 @@ DEFAULT_ACCOUNT = "000000000000"
 
 class Authenticator(Protocol):
     def authenticate(self, request: Request, credential: Credential, request_id: str) -> Caller:
-        """Raises CallerError: UnrecognizedClient for an unknown key, InvalidSignatureException for a wrong signature, …"""
+        """Raises CallerError: UnrecognizedClient for an unknown key, InvalidSignatureException for a wrong signature, …
+
+        Host and trace id are what the request says.
+        """
         ...
 
 
@@ -27,5 +30,5 @@ class AnyCredentials:
     def authenticate(self, request: Request, credential: Credential, request_id: str) -> Caller:
         key = credential.access_key_id
         account = key if len(key) == 12 and key.isascii() and key.isdigit() else self._default
-        host = request.headers.get("host", "")
-        return Caller(account, credential.region, request_id, key, f"arn:aws:iam::{account}:root", host)
+        host, trace_id = request.headers.get("host", ""), request.headers.get("x-amzn-trace-id")
+        return Caller(account, credential.region, request_id, key, f"arn:aws:iam::{account}:root", host, trace_id)

@@ -101,7 +101,7 @@ class InvokeRoute:
         else:
             name = _function_name(where)
             refuse(list(_name_faults(name)))
-            wanted, made = Invoke(caller, name, None, request.body, "Event"), _accepted
+            wanted, made = Invoke(caller, name, None, request.body, "Event", trace_id=caller.trace_id), _accepted
 
         def done(answer: Answer | LambdadError) -> None:
             respond(made(answer, request_id) if isinstance(answer, Answer) else self._refused(answer, request_id))
@@ -148,7 +148,7 @@ def parse(where: Target, request: Request, caller: Caller, types: tuple[str, ...
         invocation_type,
         log_type,
         headers.get("x-amz-client-context"),
-        headers.get("x-amzn-trace-id"),
+        caller.trace_id,
         tenant_id,
     )
 

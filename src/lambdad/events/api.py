@@ -23,6 +23,7 @@ class Message(Struct, frozen=True):
     sender: str
     """Role and function, as in `AROA…:my-function`, without the role's id."""
     trace_id: str
+    """The trace header of the event: a message in a queue carries it as `AWSTraceHeader`."""
     attributes: Mapping[str, tuple[str, str | bytes]] = {}
     """Type and value by name; a dead-letter queue's only."""
 

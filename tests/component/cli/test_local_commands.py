@@ -35,7 +35,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_help_names_every_command_and_is_light() -> None:
     result = CliRunner().invoke(command, ["--help"])
     assert result.exit_code == 0
-    for name in ("up", "doctor", "invoke", "logs", "env"):
+    for name in ("up", "doctor", "invoke", "logs", "status", "env"):
         assert re.search(rf"^  {name} ", result.stdout, re.MULTILINE)
         text = CliRunner().invoke(command, [name, "--help"]).stdout
         assert "Example" in text

@@ -210,9 +210,10 @@ async def test_a_stream_that_ends_in_an_error(edge: Edge, frontend: ScriptedFron
 
 
 async def test_invoke_async(edge: Edge, frontend: ScriptedFrontend) -> None:
-    response = await handle(edge, signed("POST", "/2014-11-13/functions/f/invoke-async/", body=b"{}"))
+    request = signed("POST", "/2014-11-13/functions/f/invoke-async/", body=b"{}", x_amzn_trace_id="Root=1")
+    response = await handle(edge, request)
     assert (response.status, said(response)) == (202, {"Status": 202})
-    assert frontend.seen[0].invocation_type == "Event"
+    assert (frontend.seen[0].invocation_type, frontend.seen[0].trace_id) == ("Event", "Root=1")
 
 
 class Somebody:

@@ -83,6 +83,7 @@ async def test_on_failure_gets_the_record(room: Room) -> None:
     await room.clock.advance(1000.0)
     ((when, arn, message),) = room.told
     assert (when, arn, message.sender, dict(message.attributes)) == (60.0, QUEUE, "r:fn", {})
+    assert message.trace_id == "Root=1", "that of the event"
     assert json.loads(message.body) == {
         "version": "1.0",
         "timestamp": "1970-01-01T00:17:40.000Z",
@@ -120,7 +121,7 @@ async def test_a_function_that_is_switched_off_is_not_tried(room: Room) -> None:
     await room.clock.advance(1.0)
     assert room.runs == []
     ((_, _, message),) = room.told
-    assert message.body == '{"n":1}'
+    assert (message.body, message.trace_id) == ('{"n":1}', "Root=1")
     assert message.attributes == {
         "RequestID": ("String", "id-1"),
         "ErrorCode": ("Number", "429"),

@@ -1,9 +1,12 @@
 """Events in, answers out, as a caller sees them."""
 
 import json
+from pathlib import Path
 
+import boto3
 import pytest
 
+from tests.component.cli.server import FakeServer, ok
 from tests.component.runtime_host import ERROR, INIT_ERROR, NEXT, RESPONSE, Host
 
 from .conftest import Run
@@ -149,6 +152,22 @@ def test_the_trace_id_is_that_of_the_present_invocation(run: Run) -> None:
     assert host.invoke(trace="Root=1").json == "Root=1"
     assert host.invoke(trace="Root=2").json == "Root=2"
     assert host.invoke(trace=None).json is None
+
+
+def test_boto3_sends_the_trace_id_of_the_present_invocation(run: Run) -> None:
+    """It is how recursive loops are known. https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html"""
+    code = (
+        f"import sys; sys.path.append({str(Path(boto3.__file__).parents[1])!r})\n"
+        "import boto3\n"
+        "def handler(url, context):\n"
+        "    keys = {'aws_access_key_id': 'k', 'aws_secret_access_key': 's', 'region_name': 'us-east-1'}\n"
+        "    boto3.client('sqs', endpoint_url=url, **keys).delete_queue(QueueUrl=url)\n"
+    )
+    host, traces = ready(run(code)), ["Root=1-2-3;Lineage=1234abcd:1,5678cdef:2", "Root=1-4-5;Parent=6;Sampled=0"]
+    with FakeServer(lambda *_: ok({})) as server:
+        for trace in traces:
+            assert host.invoke(server.url, trace=trace).kind == RESPONSE
+    assert [headers["x-amzn-trace-id"] for _, _, headers, _ in server.requests] == traces
 
 
 @pytest.mark.parametrize(

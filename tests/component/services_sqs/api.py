@@ -6,6 +6,7 @@ from typing import Any
 import botocore.session
 from botocore.model import Shape
 from botocore.validate import ParamValidator
+from msgspec.structs import replace
 
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import CallerError
@@ -20,6 +21,8 @@ MODEL = botocore.session.get_session().get_service_model("sqs")
 class Api:
     def __init__(self, clock: VirtualClockLoop) -> None:
         self.clock = clock
+        self.trace_id: str | None = None
+        """What the requests' `X-Amzn-Trace-Id` says."""
         self.substrate = MemorySubstrate(clock.time)
         self.ids = 0
         self.caller = Caller(ACCOUNT, REGION, "request-1", "test", f"arn:aws:iam::{ACCOUNT}:root", "localhost:4566")
@@ -51,7 +54,7 @@ class Api:
         model = MODEL.operation_model(operation)
         report = ParamValidator().validate(params, model.input_shape)
         assert not report.has_errors(), report.generate_report()
-        answer = await self.service.operations[operation](self.caller, params)
+        answer = await self.service.operations[operation](replace(self.caller, trace_id=self.trace_id), params)
         if model.output_shape is None:
             assert answer == {}
         else:

@@ -77,8 +77,9 @@ def test_pages_of_other_sites(headers: dict[str, str], foreign: bool) -> None:
 )
 def test_any_credentials(key: str, account: str) -> None:
     credential = Credential(key, "20261121", "eu-west-1", "lambda", (), "")
-    caller = AnyCredentials().authenticate(Request("GET", "/", "", {}), credential, "id")
-    assert caller == Caller(account, "eu-west-1", "id", key, f"arn:aws:iam::{account}:root")
+    headers = {"host": "localhost", "x-amzn-trace-id": "Root=1"}
+    caller = AnyCredentials().authenticate(Request("GET", "/", "", headers), credential, "id")
+    assert caller == Caller(account, "eu-west-1", "id", key, f"arn:aws:iam::{account}:root", "localhost", "Root=1")
 
 
 class Clock:

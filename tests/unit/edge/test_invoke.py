@@ -8,6 +8,7 @@ from lambdad.wire.messages import Request
 from lambdad.wire.models import Models
 
 CALLER = Caller("000000000000", "eu-west-1", "id", "k", "arn:aws:iam::000000000000:root")
+TRACED = Caller("000000000000", "eu-west-1", "id", "k", "arn:aws:iam::000000000000:root", trace_id="Root=1")
 INVOKE = "/2015-03-31/functions/{}/invocations"
 
 
@@ -16,10 +17,10 @@ def request(name: str, query: str = "", body: bytes = b"", **headers: str) -> Re
     return Request("POST", INVOKE.format(name), query, found, body)
 
 
-def parsed(request: Request) -> object:
+def parsed(request: Request, caller: Caller = CALLER) -> object:
     where = invoke.target(request)
     assert where is not None
-    return invoke.parse(where, request, CALLER, invoke.INVOCATION_TYPES)
+    return invoke.parse(where, request, caller, invoke.INVOCATION_TYPES)
 
 
 def test_the_compiled_constraints_are_those_of_the_model() -> None:
@@ -57,11 +58,11 @@ def test_everything_a_request_says() -> None:
             x_amz_log_type="Tail",
             x_amz_client_context="e30=",
             x_amz_tenant_id="t",
-            x_amzn_trace_id="Root=1",
-        )
+        ),
+        TRACED,
     )
     assert found == invoke.Invoke(
-        CALLER,
+        TRACED,
         "arn:aws:lambda:eu-west-1:000000000000:function:f",
         "$LATEST",
         b"{}",

@@ -18,6 +18,8 @@ ATTRIBUTES: Final = 10
 """User attributes of one message."""
 NAME: Final = 256
 TRACE: Final = "AWSTraceHeader"
+TRACE_LENGTH: Final = 2048
+"""Of a request's trace header, in characters; X-Ray's have some hundred."""
 
 _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -25,6 +27,8 @@ _RESERVED = re.compile(r"(?i)(aws|amazon)\.")
 _TYPE = re.compile(r"(String|Number|Binary)(\..+)?")
 _TOKEN = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")
 """Of group ids, deduplication ids and receive attempts."""
+_TRACE = re.compile(r"(?:[!-:<-~]+;)*Root=1-[0-9a-f]{8}-[0-9a-f]{24}(?:;[!-:<-~]+)*;?")
+"""https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader"""
 
 Value = tuple[str, str | bytes]
 """Type and value of an attribute."""
@@ -115,6 +119,7 @@ def user_attributes(given: Mapping[str, Any] | None) -> dict[str, Value]:
 
 
 def trace_header(given: Mapping[str, Any] | None) -> str | None:
+    """That of the system attributes which the request states. It does not count for the message's size."""
     if not given:
         return None
     for name in given:
@@ -124,6 +129,14 @@ def trace_header(given: Mapping[str, Any] | None) -> str | None:
     if kind != "String" or not isinstance(value, str):
         raise errors.invalid(f"Message (system) attribute '{TRACE}' must be of type 'String'.")
     return value
+
+
+def passed_on(header: str | None) -> str | None:
+    """The trace header that came with a request, for a message that states none itself; None for what is none.
+
+    Nobody asked for the header to be stored, so what is wrong with it is no reason to refuse the message.
+    """
+    return header if header is not None and len(header) <= TRACE_LENGTH and _TRACE.fullmatch(header) else None
 
 
 def _check_attribute_name(name: str) -> None:

@@ -1,7 +1,7 @@
 """SendMessage and SendMessageBatch: check, one write, answer."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import CallerError
@@ -18,6 +18,13 @@ LONGEST_DELAY = 900
 _TRACE_MD5 = "MD5OfMessageSystemAttributes"
 
 
+class _Asked(NamedTuple):
+    message: Message
+    delay: int | None = None
+    stated: bool = False
+    """The request itself states system attributes: the answer has a digest of these, and only of these."""
+
+
 class Sending:
     """`now`: epoch seconds."""
 
@@ -29,8 +36,7 @@ class Sending:
 
     async def send(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         queue = self._catalogue.by_url(caller, params.get("QueueUrl"))
-        message = _message(queue, params, _sender(caller))
-        return (await self._append(queue, [message], [_delay(queue, params)]))[0]
+        return (await self._append(queue, [_asked(queue, params, caller)]))[0]
 
     async def send_batch(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         queue = self._catalogue.by_url(caller, params.get("QueueUrl"))
@@ -39,14 +45,14 @@ class Sending:
             if queue.settings.fifo and not each.get("MessageGroupId"):
                 # For the whole batch, and by another code than alone.
                 raise errors.invalid("The request must contain the parameter MessageGroupId.")
-        good: list[tuple[str, Message, int | None]] = []
-        failed, total, sender = [], 0, _sender(caller)
+        good: dict[str, _Asked] = {}
+        failed, total = [], 0
         for each in asked:
             total += len((each.get("MessageBody") or "").encode("utf-8", "replace"))
             try:
-                message = _message(queue, each, sender)
-                total += messages.size("", message.attributes)
-                good.append((each["Id"], message, _delay(queue, each)))
+                wanted = _asked(queue, each, caller)
+                total += messages.size("", wanted.message.attributes)
+                good[each["Id"]] = wanted
             except CallerError as error:
                 failed.append(errors.entry(each["Id"], error))
         if total > MESSAGE_BYTES:
@@ -54,29 +60,29 @@ class Sending:
                 "BatchRequestTooLong",
                 f"Batch requests cannot be longer than {MESSAGE_BYTES} bytes. You have sent {total} bytes.",
             )
-        sent = await self._append(queue, [each[1] for each in good], [each[2] for each in good])
+        sent = await self._append(queue, list(good.values()))
         return {
-            "Successful": [{"Id": each[0]} | answer for each, answer in zip(good, sent, strict=True)],
+            "Successful": [{"Id": identifier} | answer for identifier, answer in zip(good, sent, strict=True)],
             "Failed": failed,
         }
 
-    async def put(self, queue: Queue, body: str, attributes: dict[str, Value], sender: str) -> str:
+    async def put(self, queue: Queue, body: str, attributes: dict[str, Value], sender: str, trace_id: str | None) -> str:
         """For lambdad's own rooms; answers the message's id."""
-        message = Message(messages.check_body(body), messages.md5(body), attributes, sender)
+        trace = messages.passed_on(trace_id)
+        message = Message(messages.check_body(body), messages.md5(body), attributes, sender, trace=trace)
         _check_size(queue, message)
-        return str((await self._append(queue, [message], [None]))[0]["MessageId"])
+        return str((await self._append(queue, [_Asked(message)]))[0]["MessageId"])
 
-    async def _append(self, queue: Queue, sent: Sequence[Message], delays: Sequence[int | None]) -> list[dict[str, Any]]:
+    async def _append(self, queue: Queue, asked: Sequence[_Asked]) -> list[dict[str, Any]]:
         now = round(self._now() * 1000)
-        new: list[NewMessage] = [
-            machine.new_message(queue, message, delay, now) for message, delay in zip(sent, delays, strict=True)
-        ]
+        new: list[NewMessage] = [machine.new_message(queue, each.message, each.delay, now) for each in asked]
         positions = await self._store.append(queue.id, new) if new else []
         self._meters.of(queue).sent += len(positions)
-        return [_answer(queue, message, position) for message, position in zip(sent, positions, strict=True)]
+        return [_answer(queue, each, position) for each, position in zip(asked, positions, strict=True)]
 
 
-def _answer(queue: Queue, message: Message, position: int) -> dict[str, Any]:
+def _answer(queue: Queue, asked: _Asked, position: int) -> dict[str, Any]:
+    message = asked.message
     answer: dict[str, Any] = {
         "MessageId": machine.message_id(queue, None, position),
         "MD5OfMessageBody": message.md5,
@@ -84,7 +90,7 @@ def _answer(queue: Queue, message: Message, position: int) -> dict[str, Any]:
     }
     if message.attributes:
         answer["MD5OfMessageAttributes"] = messages.attributes_md5(message.attributes)
-    if message.trace is not None:
+    if asked.stated and message.trace is not None:
         answer[_TRACE_MD5] = messages.attributes_md5({messages.TRACE: ("String", message.trace)})
     return answer
 
@@ -95,7 +101,12 @@ def _sender(caller: Caller) -> str:
     return caller.account if kind == "root" else name.replace("/", ":")
 
 
-def _message(queue: Queue, params: dict[str, Any], sender: str) -> Message:
+def _asked(queue: Queue, params: dict[str, Any], caller: Caller) -> _Asked:
+    """One message, alone or of a batch. Raises CallerError."""
+    return _Asked(_message(queue, params, caller), _delay(queue, params), bool(params.get("MessageSystemAttributes")))
+
+
+def _message(queue: Queue, params: dict[str, Any], caller: Caller) -> Message:
     body = messages.check_body(params.get("MessageBody"))
     group, dedup = params.get("MessageGroupId"), params.get("MessageDeduplicationId")
     if group is not None:
@@ -119,8 +130,8 @@ def _message(queue: Queue, params: dict[str, Any], sender: str) -> Message:
         body,
         messages.md5(body),
         messages.user_attributes(params.get("MessageAttributes")),
-        sender,
-        trace=messages.trace_header(params.get("MessageSystemAttributes")),
+        _sender(caller),
+        trace=messages.trace_header(params.get("MessageSystemAttributes")) or messages.passed_on(caller.trace_id),
         group=group,
         dedup=dedup,
     )

@@ -117,9 +117,9 @@ class SqsService:
 
     # For lambdad's own rooms. Each raises CallerError, e.g. QueueDoesNotExist.
 
-    async def send(self, arn: str, body: str, attributes: Mapping[str, Value], sender: str) -> str:
-        """The message's id, when the message is on disk. `attributes`: type and value by name."""
-        return await self._sending.put(self._queue(arn), body, dict(attributes), sender)
+    async def send(self, arn: str, body: str, attributes: Mapping[str, Value], sender: str, trace_id: str | None = None) -> str:
+        """The message's id, when the message is on disk. `attributes`: type and value by name; `trace_id`: a trace header."""
+        return await self._sending.put(self._queue(arn), body, dict(attributes), sender, trace_id)
 
     async def receive(self, arn: str, limit: int, wait: float) -> list[dict[str, Any]]:
         """Messages as ReceiveMessage answers them, with all attributes."""

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from bench import burst, cold, density, events, growth, latency, many, memory, packages, placement, queues, snapstart
+from bench import burst, cold, density, events, growth, latency, many, mappings, memory, packages, placement, queues, snapstart
 from bench.context import Context
 from bench.rows import Row
 
@@ -29,6 +29,7 @@ FAMILIES: tuple[Family, ...] = (
     placement,
     queues,
     events,
+    mappings,
 )
 
 

@@ -11,15 +11,18 @@ from lambdad.counter.service import LocalCounter
 from lambdad.events.service import Events
 from lambdad.metering.exposition import Family, text
 from lambdad.metering.registry import Registry
+from lambdad.pollers.service import Fleet
 from lambdad.services.sqs.service import SqsService
 from lambdad.substrate.api import Counts
 from lambdad.worker_manager.service import LocalWorkerManager
 
 
-def metrics(registry: Registry, counter: LocalCounter, manager: LocalWorkerManager, sqs: SqsService, events: Events) -> str:
+def metrics(
+    registry: Registry, counter: LocalCounter, manager: LocalWorkerManager, sqs: SqsService, events: Events, fleet: Fleet
+) -> str:
     now = time.time()
     families = [*_functions(registry), *_concurrency(counter), *_provisioned(manager), *_pools(manager)]
-    return text([*families, *_events(events, now), *_queues(sqs, now)])
+    return text([*families, *_events(events, now), *_queues(sqs, now), *_mappings(fleet)])
 
 
 def _functions(registry: Registry) -> list[Family]:
@@ -142,3 +145,26 @@ def _queues(sqs: SqsService, now: float) -> list[Family]:
         delayed.add(counts.delayed, **labels)
         oldest.add(oldest_age(counts, now), **labels)
     return [sent, received, deleted, visible, in_flight, delayed, oldest]
+
+
+def _mappings(fleet: Fleet) -> list[Family]:
+    prefix = "lambdad_event_source_mapping"
+    polled = Family(f"{prefix}_polled_events_total", "counter", "PolledEventCount.")
+    filtered = Family(f"{prefix}_filtered_out_events_total", "counter", "FilteredOutEventCount.")
+    invoked = Family(f"{prefix}_invoked_events_total", "counter", "InvokedEventCount.")
+    failed = Family(
+        f"{prefix}_failed_invoke_events_total", "counter", "FailedInvokeEventCount: the queue gives them out again."
+    )
+    deleted = Family(f"{prefix}_deleted_events_total", "counter", "DeletedEventCount.")
+    running = Family(f"{prefix}_running_batches", "gauge", "Batches that run now; no metric of CloudWatch.")
+    allowed = Family(f"{prefix}_allowed_batches", "gauge", "How many batches may run at once now; no metric of CloudWatch.")
+    for mapping, meter, busy, most in fleet.report():
+        labels = {"account": mapping.account, "region": mapping.region, "event_source_mapping_uuid": mapping.id}
+        polled.add(meter.polled, **labels)
+        filtered.add(meter.filtered, **labels)
+        invoked.add(meter.invoked, **labels)
+        failed.add(meter.failed, **labels)
+        deleted.add(meter.deleted, **labels)
+        running.add(busy, **labels)
+        allowed.add(most, **labels)
+    return [polled, filtered, invoked, failed, deleted, running, allowed]

@@ -2,11 +2,12 @@
 
 Start, in the order of the stack from the floor up: 1. the data directory is locked and opened · 2. the host is looked at and
 sandboxes are opened · 3. records, packages and logs are read · 4. SQS · 5. worker, placement, worker manager, counter,
-frontend · 6. control and events take up what was left unfinished · 7. the edge listens. Then, and only then, the node is ready.
+frontend, pollers · 6. control and events take up what was left unfinished · 7. the edge listens. Then, and only then, the node
+is ready.
 
-Stop, the other way round: 1. the edge accepts no more and finishes what runs, within the grace period · 2. events that run,
-then streams · 3. control · 4. environments · 5. SQS · 6. logs are written out · 7. sandboxes and launchers · 8. the data
-directory is closed. What fails on the way does not keep the rest from closing.
+Stop, the other way round: 1. the pollers receive and the edge accepts no more; what runs is finished, within the grace
+period · 2. events and batches that run, then streams · 3. control · 4. environments · 5. SQS · 6. logs are written out ·
+7. sandboxes and launchers · 8. the data directory is closed. What fails on the way does not keep the rest from closing.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from lambdad import __version__
 from lambdad.artifacts.service import PackageStore
 from lambdad.assembly.endpoints import PORT, FunctionEndpoints
 from lambdad.assembly.metrics import metrics
+from lambdad.assembly.queues import Queues
 from lambdad.assembly.settings import Settings
 from lambdad.assembly.state import state
 from lambdad.control.api import AccountLimits
@@ -43,9 +45,12 @@ from lambdad.events.api import Message
 from lambdad.events.policy import Delays
 from lambdad.events.service import Events
 from lambdad.frontend.service import LocalFrontend
+from lambdad.frontend.traces import BITS, new_trace_id
 from lambdad.logs.service import Logs
 from lambdad.metering.registry import Registry
 from lambdad.placement.service import LocalPlacement
+from lambdad.pollers.remote import RemoteQueues
+from lambdad.pollers.service import Fleet
 from lambdad.records.api import FunctionListener, Records
 from lambdad.records.service import Snapshot
 from lambdad.records.write import Writer
@@ -78,6 +83,10 @@ class Ready:
 
 def uuid_text() -> str:
     return str(uuid.uuid4())
+
+
+def new_trace() -> str:
+    return new_trace_id(time.time(), secrets.randbits(BITS))
 
 
 def credentials_of(version: Version) -> Mapping[str, str]:
@@ -137,12 +146,14 @@ class Node:
         sqs = await self._sqs(floor)
         plane = self._data_plane(floor, endpoints, self._events(floor, sqs))
         links = CodeLinks(secrets.token_bytes(32), lambda: self._url, time.time)
-        control = self._control(floor, links, plane)
+        queues = Queues(sqs, RemoteQueues(self._settings.remote_queues))
+        fleet = Fleet(floor.records, queues, plane.frontend.run_accepted, new_id=uuid_text, new_trace=new_trace)
+        control = self._control(floor, links, plane, queues, fleet)
         await control.start()
         self._stack.push_async_callback(control.close)
         self._stack.push_async_callback(plane.frontend.close)
-        plane.events.start(plane.frontend.run_event)
-        self._stack.push_async_callback(plane.events.close, self._settings.grace)
+        plane.events.start(plane.frontend.run_accepted)
+        self._stack.push_async_callback(end_what_was_accepted, plane.events, fleet, self._settings.grace)
         logs_service = LogsService(floor.logs, time.time, uuid_text)
         edge = Edge(
             services=[control, logs_service, sqs],
@@ -152,8 +163,10 @@ class Node:
             links=links,
             hosts=Hosts(),
             health=lambda: {"status": "ready", "version": __version__},
-            state=lambda: state(plane.registry, plane.counter, plane.manager, plane.worker, floor.sandboxes, plane.events, sqs),
-            metrics=lambda: metrics(plane.registry, plane.counter, plane.manager, sqs, plane.events),
+            state=lambda: state(
+                plane.registry, plane.counter, plane.manager, plane.worker, floor.sandboxes, plane.events, sqs, fleet
+            ),
+            metrics=lambda: metrics(plane.registry, plane.counter, plane.manager, sqs, plane.events, fleet),
         )
         endpoints.open(edge)
         server = Server(edge)
@@ -162,6 +175,7 @@ class Node:
         self._stack.push_async_callback(server.close, self._settings.grace)
         self._stack.callback(logs_service.stop)  # live tails would hold the server for the whole grace period
         self._stack.callback(sqs.stop)  # and so would long polls
+        self._stack.push_async_callback(fleet.stop)  # whose polls would end at once, again and again
         self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         return Ready(self._url, floor.sandboxes.level, [each.identifier for each in floor.sandboxes.runtimes()])
 
@@ -270,7 +284,7 @@ class Node:
         frontend = LocalFrontend(floor.records, counter, manager, events, recursed=registry.recursed, grace=settings.grace)
         return _DataPlane(worker, manager, counter, registry, events, frontend)
 
-    def _control(self, floor: "_Floor", links: CodeLinks, plane: "_DataPlane") -> LambdaControl:
+    def _control(self, floor: "_Floor", links: CodeLinks, plane: "_DataPlane", queues: Queues, fleet: Fleet) -> LambdaControl:
         manager = plane.manager
 
         def allocated(function: Function, qualifier: str) -> tuple[int, str | None]:
@@ -288,6 +302,9 @@ class Node:
             object_store=None,
             allocated=allocated,
             snapshot=plane.worker.snapshot,
+            visibility=queues.visibility,
+            polling=fleet,
+            remote=queues.is_remote,
             now=time.time,
             new_id=uuid_text,
         )
@@ -317,6 +334,10 @@ class Node:
         if sandboxes.obstacle is not None:
             log.warning(sandboxes.obstacle)
         return sandboxes
+
+
+async def end_what_was_accepted(events: Events, fleet: Fleet, grace: float) -> None:
+    await asyncio.gather(events.close(grace), fleet.close(grace))
 
 
 def processors() -> int:

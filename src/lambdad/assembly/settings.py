@@ -1,7 +1,7 @@
 """Every setting of a node, frozen: read once by the command line, handed down in slices. docs/settings.md lists them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -57,3 +57,6 @@ class Settings:
     """Seconds that running requests get to finish when lambdad is told to stop."""
     retry_delay: float = 60.0
     """Seconds before the first retry of a failed asynchronous invocation; the second waits twice as long, as on AWS."""
+    remote_queues: Mapping[str, str] = field(default_factory=dict)
+    """Accounts whose SQS queues are somewhere else, AWS or another server, and the profile of AWS's configuration files
+    (endpoint, credentials) by which event source mappings reach them."""

@@ -12,6 +12,7 @@ from lambdad.assembly.metrics import oldest_age
 from lambdad.counter.service import LocalCounter
 from lambdad.events.service import Events
 from lambdad.metering.registry import Registry
+from lambdad.pollers.service import Fleet
 from lambdad.sandbox.service import NamespaceSandboxes, ProcessSandboxes
 from lambdad.services.sqs.service import SqsService
 from lambdad.substrate.api import Counts
@@ -72,6 +73,33 @@ class QueueState(Struct):
     deleted: int
 
 
+class MappingState(Struct):
+    """Of every event source mapping."""
+
+    account: str
+    region: str
+    mapping: str
+    """Its uuid."""
+    source: str
+    """The queue's ARN."""
+    queue: str
+    """Its name."""
+    function: str
+    """Name, and qualifier if it has one."""
+    state: str
+    problem: str | None
+    """Why it can't work now."""
+    running: int
+    """Batches, as `allowed`."""
+    allowed: int
+    polled: int
+    """Messages since the start, as the following."""
+    filtered: int
+    invoked: int
+    failed: int
+    deleted: int
+
+
 def state(
     registry: Registry,
     counter: LocalCounter,
@@ -80,6 +108,7 @@ def state(
     sandboxes: NamespaceSandboxes | ProcessSandboxes,
     events: Events,
     sqs: SqsService,
+    fleet: Fleet,
 ) -> dict[str, Any]:
     now = time.time()
     return {
@@ -87,6 +116,7 @@ def state(
         "functions": _functions(registry, counter, manager),
         "events": _events(events, now),
         "queues": _queues(sqs, now),
+        "mappings": _mappings(fleet),
         "pools": manager.introspect(),
         "environments": worker.introspect(),
         "templates": worker.templates(),
@@ -155,6 +185,30 @@ def _queues(sqs: SqsService, now: float) -> list[QueueState]:
         for queue, meter, counts in sqs.report()
     ]
     return sorted(found, key=lambda each: (each.account, each.region, each.queue))
+
+
+def _mappings(fleet: Fleet) -> list[MappingState]:
+    found = [
+        MappingState(
+            account=mapping.account,
+            region=mapping.region,
+            mapping=mapping.id,
+            source=mapping.source,
+            queue=mapping.source.rpartition(":")[2],
+            function=mapping.function + (f":{mapping.qualifier}" if mapping.qualifier else ""),
+            state=mapping.state,
+            problem=fleet.problem(mapping),
+            running=running,
+            allowed=allowed,
+            polled=meter.polled,
+            filtered=meter.filtered,
+            invoked=meter.invoked,
+            failed=meter.failed,
+            deleted=meter.deleted,
+        )
+        for mapping, meter, running, allowed in fleet.report()
+    ]
+    return sorted(found, key=lambda each: (each.account, each.region, each.source, each.function))
 
 
 def _oldest(counts: Counts, now: float) -> float | None:

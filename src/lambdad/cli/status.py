@@ -36,7 +36,7 @@ class Section(NamedTuple):
     columns: Mapping[str, str]
     """Header and member; a member that ends with `_seconds` is an age. At a space the header goes on in a second line."""
     only: Sequence[str] = ()
-    """A row where all of these members are 0 is left out."""
+    """A row where all of these members are 0 or not there is left out."""
 
 
 _WAITING = {"Ready": "ready", "Running": "running", "Delayed": "delayed"}
@@ -83,15 +83,31 @@ SECTIONS: Final = (
             "Deleted": "deleted",
         },
     ),
+    Section(
+        "Mappings",
+        "mappings",
+        "queue",
+        {
+            "Function": "function",
+            "State": "state",
+            "Running": "running",
+            "Allowed": "allowed",
+            "Polled": "polled",
+            "Failed": "failed",
+            "Deleted": "deleted",
+        },
+    ),
+    Section("Mappings that wait", "mappings", "queue", {"Because": "problem"}, ("problem",)),
 )
-TROUBLE: Final = frozenset({"errors", "throttles", "dropped", "destination_failures", "dead_letter_errors"})
+TEXTS: Final = frozenset({"function", "state", "problem"})
+TROUBLE: Final = frozenset({"errors", "throttles", "dropped", "failed", "destination_failures", "dead_letter_errors"})
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Everything that lambdad tells of itself, as JSON.")
 @endpoint_option
 def status(as_json: bool, endpoint_url: str) -> None:
-    """Show what lambdad does: functions and their environments, events, queues, of every account and region.
+    """Show what lambdad does: functions and their environments, events, queues, mappings, of every account and region.
 
     What waits, runs or is idle is of this moment; everything else is counted since lambdad started. Of events, Delivered are
     records to destinations and dead letters, Failed are records that were lost, DLQ errors are dead letters that were lost.
@@ -178,8 +194,11 @@ def table(section: Section, found: Sequence[Row]) -> "Table":
 
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     made.add_column(Text(section.title, "bold not dim"), overflow="fold", vertical="bottom", min_width=12)
-    for header in section.columns:
-        made.add_column(Text(header.replace(" ", "\n")), justify="right", no_wrap=True, vertical="bottom")
+    for header, member in section.columns.items():
+        if member in TEXTS:
+            made.add_column(header, overflow="fold", vertical="bottom")
+        else:
+            made.add_column(Text(header.replace(" ", "\n")), justify="right", no_wrap=True, vertical="bottom")
     for row in found:
         name = Text(printable(str(row.get(section.name))))
         made.add_row(name, *(cell(member, row.get(member)) for member in section.columns.values()))
@@ -189,7 +208,9 @@ def table(section: Section, found: Sequence[Row]) -> "Table":
 def cell(member: str, value: str | int | float | None) -> "Text":
     from rich.text import Text
 
-    if not isinstance(value, int | float):
+    if isinstance(value, str):
+        return Text(printable(value))
+    if value is None:
         return Text("-", "dim")
     if member.endswith("_seconds"):
         return Text(age(value))

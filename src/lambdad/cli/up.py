@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,6 +32,13 @@ def _setting(name: str, kind: Any, help: str, *, shown: str | None = None) -> Ca
         show_default=shown or default is not None,
         help=help,
     )
+
+
+def _remote(text: str) -> tuple[str, str]:
+    account, _, profile = text.partition("=")
+    if not re.fullmatch(r"\d{12}", account) or not profile:
+        raise click.BadParameter(f"'{text}' is not an account of twelve digits, `=`, and a profile.")
+    return account, profile
 
 
 @click.command()
@@ -67,6 +75,15 @@ def _setting(name: str, kind: Any, help: str, *, shown: str | None = None) -> Ca
 @_setting("memory", click.IntRange(1), "MB that environments may be promised together.", shown="no limit")
 @_setting("grace", click.FloatRange(0), "Seconds that running requests get to finish when lambdad stops.")
 @_setting("retry_delay", click.FloatRange(0), "Seconds before the first retry of a failed asynchronous invocation.")
+@click.option(
+    "--remote-queues",
+    multiple=True,
+    metavar="ACCOUNT=PROFILE",
+    callback=lambda _context, _option, given: dict(_remote(each) for each in given),
+    envvar="LAMBDAD_REMOTE_QUEUES",
+    show_envvar=True,
+    help="Event source mappings reach the SQS queues of that account by this profile of AWS's configuration files.",
+)
 def up(**options: Any) -> None:
     """Run lambdad in this terminal until Ctrl-C or SIGTERM.
 

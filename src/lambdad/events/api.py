@@ -1,19 +1,9 @@
-"""The doors of the events: what they need of the frontend, and of those that can be a destination."""
+"""The doors of the events: what they need of those that can be a destination."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
 from msgspec import Struct
-
-from lambdad.domain.arns import FunctionName
-from lambdad.frontend.api import Answer
-from lambdad.worker.api import Invocation
-
-
-class RunEvent(Protocol):
-    async def __call__(self, name: FunctionName, invocation: Invocation) -> Answer:
-        """Run an accepted event once, on the function as it is now. Raises LambdadError."""
-        ...
 
 
 class Message(Struct, frozen=True):

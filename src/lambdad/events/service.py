@@ -13,13 +13,13 @@ from lambdad.domain.arns import LATEST, FunctionName
 from lambdad.domain.errors import LambdadError, PlatformError, RequestTooLarge, ResourceNotFound, TooManyRequests
 from lambdad.domain.functions import EventInvokeConfig, Function
 from lambdad.events import messages
-from lambdad.events.api import Deliver, Message, RunEvent
+from lambdad.events.api import Deliver, Message
 from lambdad.events.consumer import Consumer
 from lambdad.events.delivery import Delivery as Telling
 from lambdad.events.messages import PREFIX, Header, function_of, queue_of
 from lambdad.events.meters import Meter, Meters
 from lambdad.events.policy import Attempts, Delays, Done, GiveUp, Retry, after, before
-from lambdad.frontend.api import Answer
+from lambdad.frontend.api import Answer, RunAccepted
 from lambdad.frontend.traces import onward
 from lambdad.records.api import Records
 from lambdad.records.resolve import resolve
@@ -56,16 +56,16 @@ class Events:
         self._delays = delays
         self._meters = Meters()
         self._consumers: dict[str, Consumer] = {}
-        self._run_event: RunEvent | None = None
+        self._run_accepted: RunAccepted | None = None
         self._extending: asyncio.Task[None] | None = None
         self._closing = False
 
     def __repr__(self) -> str:
         return f"<Events [{len(self._consumers)} functions]>"
 
-    def start(self, run_event: RunEvent) -> None:
+    def start(self, run_accepted: RunAccepted) -> None:
         """Go on with what was accepted before."""
-        self._run_event = run_event
+        self._run_accepted = run_accepted
         self._extending = asyncio.get_running_loop().create_task(self._extend())
         for queue in self._queues.names(PREFIX):
             self._consume(queue)
@@ -109,7 +109,7 @@ class Events:
         return round(self._now() * 1000)
 
     def _consume(self, queue: str) -> None:
-        if self._closing or self._run_event is None or queue in self._consumers:
+        if self._closing or self._run_accepted is None or queue in self._consumers:
             return
         name = function_of(queue)
         self._meters.of(name)
@@ -123,7 +123,7 @@ class Events:
             if self._function(name) is None:
                 self._meters.forget(name)
 
-        handle = partial(self._handle, self._run_event, queue, name)
+        handle = partial(self._handle, self._run_accepted, queue, name)
         self._consumers[queue] = Consumer(self._queues, queue, handle, most, over)
 
     async def _extend(self) -> None:
@@ -141,7 +141,7 @@ class Events:
 
     # One event
 
-    async def _handle(self, run_event: RunEvent, queue: str, function: FunctionName, event: Delivery) -> bool:
+    async def _handle(self, run_accepted: RunAccepted, queue: str, function: FunctionName, event: Delivery) -> bool:
         """From its delivery to what becomes of it; answers whether it was throttled."""
         header = messages.decode(event.header)
         name = function.qualified(header.qualifier)
@@ -151,7 +151,7 @@ class Events:
             self._age(event), config=self._config(name), reserved=found.reserved_concurrency if found else None
         )
         if decision is None:
-            result = await self._run(run_event, name, header, event)
+            result = await self._run(run_accepted, name, header, event)
             attempts = Attempts(header.failed, header.refused)
             decision = after(result, attempts, self._age(event), config=self._config(name), delays=self._delays)
         try:
@@ -163,12 +163,14 @@ class Events:
     def _age(self, event: Delivery) -> float:
         return self._now() - event.time_ms / 1000
 
-    async def _run(self, run_event: RunEvent, name: FunctionName, header: Header, event: Delivery) -> Answer | LambdadError:
+    async def _run(
+        self, run_accepted: RunAccepted, name: FunctionName, header: Header, event: Delivery
+    ) -> Answer | LambdadError:
         meter = self._meters.of(name.qualified(None))
         meter.tries += 1
         meter.age_ms += max(0.0, self._age(event) * 1000)
         try:
-            return await run_event(name, Invocation(header.request_id, name.arn, event.payload, header.trace_id))
+            return await run_accepted(name, Invocation(header.request_id, name.arn, event.payload, header.trace_id))
         except LambdadError as error:
             return error
         except Exception as error:

@@ -63,6 +63,12 @@ class Accept(Protocol):
         ...
 
 
+class RunAccepted(Protocol):
+    async def __call__(self, name: FunctionName, invocation: Invocation) -> Answer:
+        """Run what lambdad has accepted, an event or a batch, once, on the function as it is now. Raises LambdadError."""
+        ...
+
+
 class Frontend(Protocol):
     def invoke(self, request: Invoke, done: Callable[[Answer | LambdadError], None]) -> None:
         """`done` is called once, in the event loop, perhaps before this returns: with the answer, a CallerError (not found, too

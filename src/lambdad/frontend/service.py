@@ -198,8 +198,8 @@ class LocalFrontend:
             told = PlatformError()
         done(told)
 
-    async def run_event(self, name: FunctionName, invocation: Invocation) -> Answer:
-        """Run an accepted event once, on the function as it is now. Raises LambdadError as `invoke` tells it."""
+    async def run_accepted(self, name: FunctionName, invocation: Invocation) -> Answer:
+        """See `RunAccepted`."""
         function = self._function(name)
         version = resolve(function, name, self._draw())
         assert function is not None, "a version that resolves has a function"

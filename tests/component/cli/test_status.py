@@ -22,6 +22,9 @@ EVENTS = HOME | {"function": "hello", "ready": 1, "running": 2, "delayed": 3, "o
 EVENTS |= {"retries": 5, "dropped": 6, "delivered": 7, "destination_failures": 8, "dead_letter_errors": 9}
 QUEUE = HOME | {"queue": "orders", "visible": 1, "in_flight": 2, "delayed": 3, "oldest_seconds": 7200.0}
 QUEUE |= {"sent": 14, "received": 15, "deleted": 16}
+MAPPING = HOME | {"mapping": "uuid", "source": "arn:aws:sqs:us-east-1:000000000000:orders", "queue": "orders", "running": 3}
+MAPPING |= {"function": "hello:live", "state": "Enabled", "problem": None, "allowed": 5, "polled": 200, "filtered": 1}
+MAPPING |= {"invoked": 199, "failed": 2, "deleted": 198}
 IDLE = {"ready": 0, "running": 0, "delayed": 0, "oldest_seconds": None}
 
 
@@ -64,6 +67,17 @@ def test_everything_at_a_glance() -> None:
         "SQS queues    Visible  flight  Delayed  Oldest  Sent  Received  Deleted",
         "orders              1       2        3     2 h    14        15       16",
     ]
+
+
+def test_mappings_say_what_they_do_and_why_they_can_not() -> None:
+    assert shown(state(mappings=[MAPPING]))[4:] == [
+        "Mappings      Function    State    Running  Allowed  Polled  Failed  Deleted",
+        "orders        hello:live  Enabled        3        5     200       2      198",
+    ]
+    waits = MAPPING | {"problem": "Function not found: arn:aws:lambda:us-east-1:000000000000:function:hello\x1b[2J"}
+    assert "Mappings that wait" in "\n".join(lines := shown(state(mappings=[waits]), 200))
+    assert lines[-1].split(maxsplit=1) == ["orders", waits["problem"].replace("\x1b", "\N{REPLACEMENT CHARACTER}")]
+    assert all(len(line) <= 80 for line in shown(state(mappings=[waits])))
 
 
 def test_what_is_empty_is_left_out() -> None:

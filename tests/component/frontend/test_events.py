@@ -42,9 +42,9 @@ async def test_events_are_smaller_than_synchronous_requests(house: House) -> Non
 
 
 async def test_an_event_runs_with_its_own_id_on_what_is_current(house: House) -> None:
-    await house.frontend.run_event(NAME, Invocation("first", ARN, b"1", TRACE))
+    await house.frontend.run_accepted(NAME, Invocation("first", ARN, b"1", TRACE))
     house.records.put(make_function(latest=make_version(build="new")))
-    answer = await house.frontend.run_event(NAME, Invocation("first", ARN, b"1", TRACE))
+    answer = await house.frontend.run_accepted(NAME, Invocation("first", ARN, b"1", TRACE))
     assert answer == Answer(200, b"1", "$LATEST", None, None, TRACE)
     assert [environment.version.build for environment in house.worker.started] == ["build-1", "new"]
     assert [each.request_id for environment in house.worker.started for each in environment.served] == ["first", "first"]
@@ -53,13 +53,13 @@ async def test_an_event_runs_with_its_own_id_on_what_is_current(house: House) ->
 async def test_an_event_is_throttled_like_any_request(house: House) -> None:
     house.records.put(make_function(reserved_concurrency=0))
     with pytest.raises(TooManyRequests):
-        await house.frontend.run_event(NAME, Invocation("first", ARN, b"1", TRACE))
+        await house.frontend.run_accepted(NAME, Invocation("first", ARN, b"1", TRACE))
 
 
 async def test_an_event_of_a_function_that_is_gone_is_told_so(house: House) -> None:
     house.records.delete(house.records.all_functions()[0])
     with pytest.raises(ResourceNotFound):
-        await house.frontend.run_event(NAME, Invocation("first", ARN, b"1", TRACE))
+        await house.frontend.run_accepted(NAME, Invocation("first", ARN, b"1", TRACE))
 
 
 async def test_a_bug_in_accepting_is_an_error_of_the_platform(house: House) -> None:

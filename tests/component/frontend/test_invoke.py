@@ -144,7 +144,7 @@ async def test_a_recursive_loop_is_stopped(house: House) -> None:
     assert (await house.invoke(trace_id=trace_id, invocation_type="Event")).status == 202
     ((name, invocation),) = house.events.accepted
     with pytest.raises(RecursiveInvocation):
-        await house.frontend.run_event(name, invocation)
+        await house.frontend.run_accepted(name, invocation)
     house.records.put(make_function(recursion="Allow"))
     assert (await house.invoke(trace_id=trace_id)).status == 200
 

@@ -1,6 +1,7 @@
 """ReceiveMessage, DeleteMessage, ChangeMessageVisibility and their batches."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -168,9 +169,14 @@ class Receiving:
         await self._ack(queue, positions)
         return {"Successful": successful, "Failed": failed}
 
-    async def remove(self, queue: Queue, handles: Sequence[str]) -> None:
-        """For lambdad's own rooms. Raises CallerError, and then deletes none of them."""
-        await self._ack(queue, [self._deletable(queue, handle) for handle in handles])
+    async def remove(self, queue: Queue, handles: Sequence[str]) -> int:
+        """For lambdad's own rooms; answers how many could not be deleted, e.g. because their handle has expired."""
+        positions = []
+        for handle in handles:
+            with contextlib.suppress(CallerError):
+                positions.append(self._deletable(queue, handle))
+        await self._ack(queue, positions)
+        return len(handles) - len(positions)
 
     def _deletable(self, queue: Queue, handle: object) -> int:
         receipt = machine.parse_handle(queue, handle)

@@ -127,8 +127,9 @@ class SqsService:
         found = await self._receiving.take(queue, limit, queue.settings.visibility, wait)
         return [show(queue, each, ["All"], ["All"]) for each in found]
 
-    async def delete(self, arn: str, handles: Sequence[str]) -> None:
-        await self._receiving.remove(self._queue(arn), handles)
+    async def delete(self, arn: str, handles: Sequence[str]) -> int:
+        """How many could not be deleted, e.g. because their handle has expired."""
+        return await self._receiving.remove(self._queue(arn), handles)
 
     def change_visibility(self, arn: str, handle: str, seconds: int) -> None:
         self._receiving.hold(self._queue(arn), handle, seconds)

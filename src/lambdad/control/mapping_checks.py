@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from lambdad.control.api import Remote
 from lambdad.domain import limits
 from lambdad.domain.errors import CallerError, InvalidParameterValue, NotImplementedOperation
 from lambdad.domain.mappings import EventSourceMapping, ProvisionedPollers
@@ -80,8 +81,7 @@ def check_source(params: Mapping[str, Any], region: str) -> str:
     return queue[0]
 
 
-def check_owner(queue: str, account: str, remote: Callable[[str], bool]) -> None:
-    """`remote`: whether the queues of an account are somewhere else, where its policies decide who may receive."""
+def check_owner(queue: str, account: str, remote: Remote) -> None:
     owner = queue.split(":")[4]
     if owner != account and not remote(owner):
         raise InvalidParameterValue("The provided execution role does not have permissions to call ReceiveMessage on SQS")
@@ -105,7 +105,11 @@ def check_visibility(visibility: int, timeout: int) -> None:
 
 def json_object(pattern: str) -> None:
     """Raises ValueError."""
-    if not isinstance(json.loads(pattern), dict):
+    try:
+        value = json.loads(pattern)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(value, dict):
         raise ValueError("not a JSON object")
 
 
@@ -195,8 +199,7 @@ def _check_batches(mapping: EventSourceMapping) -> None:
         raise InvalidParameterValue(f"Maximum batch size must be between 1 and {MOST_IN_BATCH} inclusive")
     if mapping.batch_size > MOST_IN_BATCH and not mapping.window:
         raise InvalidParameterValue(
-            "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than "
-            f"{MOST_IN_BATCH}"
+            f"Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than {MOST_IN_BATCH}"
         )
 
 

@@ -91,6 +91,9 @@ class NoPolling:
         return None
 
 
+NO_POLLING = NoPolling()
+
+
 async def no_queues(arn: str) -> int:
     """Where there are no queues at all."""
     raise CallerError.named("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")

@@ -10,10 +10,10 @@ from lambdad.artifacts.api import Artifacts
 from lambdad.control.account import Account
 from lambdad.control.aliases import Aliases
 from lambdad.control.api import (
+    NO_POLLING,
     AccountLimits,
     Allocated,
     Location,
-    NoPolling,
     ObjectStore,
     Polling,
     Remote,
@@ -66,7 +66,7 @@ class LambdaControl:
         allocated: Allocated = nothing_allocated,
         snapshot: TakeSnapshot = no_snapshots,
         visibility: Visibility = no_queues,
-        polling: Polling = NoPolling(),
+        polling: Polling = NO_POLLING,
         remote: Remote = all_here,
         parallel: int = PARALLEL,
         grace: float = GRACE,

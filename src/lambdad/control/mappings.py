@@ -122,28 +122,35 @@ class Mappings:
         return {"EventSourceMappings": [self._answer(each) for each in found], **marker}
 
     async def update(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        seen = self._settled(caller, params, "update")
-        name = seen.function_name
-        if params.get("FunctionName"):
-            name = function_name(caller, params, "UpdateEventSourceMapping")
-        # Only a function that is new to the mapping is held against the queue: one whose queue is gone can still be disabled.
-        visibility = None
-        if name != seen.function_name:
-            self._require_function(name)
-            visibility = await self._visibility_of(seen.source)
+        moved = await self._moved(caller, params, self._settled(caller, params, "update"))
 
         def decision() -> tuple[Sequence[Change], EventSourceMapping]:
-            before = self._settled(caller, params, "update")
-            if before.function_name != seen.function_name:
-                raise _in_use("update")
-            after = configured(replace(before, function=name.name, qualifier=name.qualifier), params)
+            before = after = self._settled(caller, params, "update")
+            if moved is not None:
+                after = replace(before, function=moved[0].name, qualifier=moved[0].qualifier)
+            after = configured(after, params)
             if after == before:
                 return [], before
             after = lifecycle.updated(before, after, self._ledger.now_ms())
-            held = [] if visibility is None else [self._held_function(after, visibility)]
+            held = [] if moved is None else [self._held_function(after, moved[1])]
             return [(before, after), *held], after
 
         return self._answer(await self._ledger.decide(decision))
+
+    async def _moved(
+        self, caller: Caller, params: dict[str, Any], mapping: EventSourceMapping
+    ) -> tuple[FunctionName, int] | None:
+        """The function that a request gives the mapping instead of its own, and the visibility timeout to hold it against.
+
+        The mapping's own is not looked at, so that one whose queue or function is gone can still be disabled.
+        """
+        if not params.get("FunctionName"):
+            return None
+        name = function_name(caller, params, "UpdateEventSourceMapping")
+        if name == mapping.function_name:
+            return None
+        self._require_function(name)
+        return name, await self._visibility_of(mapping.source)
 
     def _settled(self, caller: Caller, params: Mapping[str, Any], action: str) -> EventSourceMapping:
         mapping = self._require(caller, params)

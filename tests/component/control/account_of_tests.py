@@ -24,6 +24,7 @@ from lambdad.domain.mappings import EventSourceMapping
 from lambdad.records.service import Snapshot
 from lambdad.records.write import Writer
 from lambdad.services.sqs.errors import no_queue
+from lambdad.substrate.api import Change
 from lambdad.testing.substrate import MemoryKeyValues
 
 MODEL = botocore.session.get_session().get_service_model("lambda")
@@ -105,8 +106,16 @@ class ScriptedArtifacts:
         return Swept(len(gone), len(unneeded) - len(gone))
 
 
+class SlowKeyValues(MemoryKeyValues):
+    """Others come in between a decision and its commit, as they do where commits go to a disk."""
+
+    async def commit(self, changes: Sequence[Change]) -> int:
+        await asyncio.sleep(0)
+        return await super().commit(changes)
+
+
 class ScriptedPolling:
-    """A `Polling` that writes down what it was told: (queue, state, whether it is polled). Queues on `hold` make `poll` wait."""
+    """A `Polling` that writes down what it was told: (queue, state, whether it is polled). It waits for those on `hold`."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str, bool]] = []
@@ -135,7 +144,7 @@ class TestAccount:
     __test__ = False
 
     def __init__(self, object_store: ObjectStore | None = None, limits: AccountLimits | None = None) -> None:
-        self.key_values = MemoryKeyValues()
+        self.key_values = SlowKeyValues()
         self.artifacts = ScriptedArtifacts()
         self.available = ["python3.12", "python3.13", "nodejs22.x", "provided.al2023"]
         self.clock = START

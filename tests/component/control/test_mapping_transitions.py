@@ -151,7 +151,7 @@ async def test_a_mapping_outlives_its_function(account: TestAccount) -> None:
     uuid = (await account.map())["UUID"]
     await account.call("DeleteFunction", FunctionName="resize")
     assert (await account.mapping(uuid))["FunctionArn"] == function_arn("resize")
-    await account.call("UpdateEventSourceMapping", UUID=uuid, Enabled=False)
+    await account.call("UpdateEventSourceMapping", UUID=uuid, FunctionName="resize", Enabled=False)
     await account.settle()
     await account.call("DeleteEventSourceMapping", UUID=uuid)
     await account.settle()

@@ -59,6 +59,15 @@ Visibility = Callable[[str], Awaitable[int]]
 """`VisibilityTimeout` of the queue with that ARN, in seconds. Raises SQS's own CallerError, e.g. QueueDoesNotExist."""
 
 
+Remote = Callable[[str], bool]
+"""Whether the queues of an account are somewhere else, where its own policies say who may receive from them."""
+
+
+def all_here(account: str) -> bool:
+    """Where nothing is forwarded."""
+    return False
+
+
 class Polling(Protocol):
     """What runs event source mappings."""
 
@@ -80,6 +89,9 @@ class NoPolling:
 
     def problem(self, mapping: EventSourceMapping) -> str | None:
         return None
+
+
+NO_POLLING = NoPolling()
 
 
 async def no_queues(arn: str) -> int:

@@ -1,13 +1,17 @@
 """The one way in which control changes records: read the snapshot, decide, commit, and decide anew if somebody was faster."""
 
+import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from lambdad.domain.arns import FunctionName
-from lambdad.domain.errors import TooManyRequests
+from lambdad.domain.errors import LambdadError, TooManyRequests
 from lambdad.domain.functions import Function
 from lambdad.records.api import Records
 from lambdad.records.write import Record, RecordWriter, Stale
+
+LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Change = tuple[Record | None, Record | None]
@@ -16,6 +20,8 @@ Decision = Callable[[], tuple[Sequence[Change], T]]
 
 ATTEMPTS = 256
 """Writers of one record that arrive together get it one by one, so this is how many of them are all served."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
+"""Seconds between attempts to record what has happened while the store refuses writes (a full disk)."""
 
 
 class Ledger:
@@ -45,6 +51,17 @@ class Ledger:
                 continue
             return answer
         raise TooManyRequests(Reason="CallerRateLimitExceeded", retry_after=1)
+
+    async def record(self, subject: str, decision: Decision[None]) -> None:
+        """What a loop has done and nobody waits for: tried until the store takes it. `subject` is for the log."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return await self.decide(decision)
+            except LambdadError as error:
+                LOG.warning("the state of %s can't be recorded, trying again in %.1f s: %s", subject, pause, error.message)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
 
     async def change(self, find: Callable[[], Function], change: Callable[[Function], Function]) -> Function:
         """Replace one function by what `change` makes of it; the same object back means that nothing changes."""

@@ -4,6 +4,7 @@ SnapStart asks for one."""
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from lambdad.artifacts.api import Artifacts
 from lambdad.control.api import TakeSnapshot
@@ -17,8 +18,6 @@ LOG = logging.getLogger(__name__)
 
 PARALLEL = 4
 """Unpacking is disk and CPU work; more at once makes each slower."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
-"""Seconds between attempts to record a result while the store refuses writes (a full disk)."""
 
 
 class Preparation:
@@ -60,7 +59,8 @@ class Preparation:
         while True:
             step = await self._queue.get()
             try:
-                await self._record(step, await self._prepare(step))
+                result = await self._prepare(step)
+                await self._ledger.record(step.name, partial(self._decide, step, result))
             finally:
                 self._known.discard(step.build)
 
@@ -76,18 +76,6 @@ class Preparation:
                 LOG.exception("preparing %s of %s failed", step.version, step.name)
             return failure_of(error)
         return Ready()
-
-    async def _record(self, step: Step, result: Ready | Failure) -> None:
-        pause = FIRST_PAUSE
-        while True:
-            try:
-                await self._ledger.decide(lambda: self._decide(step, result))
-            except LambdadError as error:
-                LOG.warning("the state of %s can't be recorded, trying again in %.1f s: %s", step.name, pause, error.message)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
-            else:
-                return
 
     def _decide(self, step: Step, result: Ready | Failure) -> tuple[list[tuple[Function, Function]], None]:
         function = self._ledger.function(FunctionName(step.account, step.region, step.name))

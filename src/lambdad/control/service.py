@@ -1,4 +1,5 @@
-"""Lambda's control plane as a service of the edge, with its two background loops: preparation and the sweep of packages."""
+"""Lambda's control plane as a service of the edge, with its background loops: preparation, the sweep of packages, and what
+becomes of event source mappings."""
 
 import asyncio
 import contextlib
@@ -9,11 +10,17 @@ from lambdad.artifacts.api import Artifacts
 from lambdad.control.account import Account
 from lambdad.control.aliases import Aliases
 from lambdad.control.api import (
+    NO_POLLING,
     AccountLimits,
     Allocated,
     Location,
     ObjectStore,
+    Polling,
+    Remote,
     TakeSnapshot,
+    Visibility,
+    all_here,
+    no_queues,
     no_snapshots,
     nothing_allocated,
 )
@@ -25,6 +32,8 @@ from lambdad.control.functions import Functions
 from lambdad.control.layer_permissions import LayerPermissions
 from lambdad.control.layers import Layers
 from lambdad.control.ledger import Ledger
+from lambdad.control.mapping_transitions import MappingTransitions
+from lambdad.control.mappings import Mappings
 from lambdad.control.packages import GRACE, Packages
 from lambdad.control.permissions import Permissions
 from lambdad.control.preparation import PARALLEL, Preparation
@@ -56,14 +65,17 @@ class LambdaControl:
         new_id: Callable[[], str],
         allocated: Allocated = nothing_allocated,
         snapshot: TakeSnapshot = no_snapshots,
+        visibility: Visibility = no_queues,
+        polling: Polling = NO_POLLING,
+        remote: Remote = all_here,
         parallel: int = PARALLEL,
         grace: float = GRACE,
     ) -> None:
         """`available`: identifiers of the runtimes that this host can run now. `architecture`: x86_64 or arm64, the host's.
 
         `allocated`: what there is of a configuration of provisioned concurrency. `snapshot`: takes a version's, for
-        SnapStart. `now`: epoch seconds. `new_id`: a new uuid each time. `parallel`: packages prepared at once. `grace`: seconds
-        that a package outlives its last reference.
+        SnapStart. `visibility`, `polling` and `remote`: of queues that are event sources. `now`: epoch seconds. `new_id`: a new
+        uuid each time. `parallel`: packages prepared at once. `grace`: seconds that a package outlives its last reference.
         """
         ledger = Ledger(records, writer, now=now, new_id=new_id)
         packages = Packages(ledger, artifacts, object_store, limits, grace=grace)
@@ -77,6 +89,7 @@ class LambdaControl:
             Permissions(ledger),
             Concurrency(ledger, limits, allocated),
             EventInvoke(ledger),
+            Mappings(ledger, visibility, polling, remote),
             RuntimeManagementConfigs(ledger),
             CodeSigning(ledger),
             TagOperations(ledger),
@@ -85,10 +98,11 @@ class LambdaControl:
         self._operations: dict[str, Handler] = {name: each for noun in nouns for name, each in noun.operations.items()}
         self._preparation = Preparation(ledger, artifacts, snapshot, parallel=parallel)
         self._packages = packages
+        self._mappings = MappingTransitions(ledger, polling)
         self._loops: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
-        return f"<LambdaControl [{len(self._operations)} operations] {self._preparation!r}>"
+        return f"<LambdaControl [{len(self._operations)} operations] {self._preparation!r} {self._mappings!r}>"
 
     @property
     def name(self) -> str:
@@ -99,7 +113,7 @@ class LambdaControl:
         return self._operations
 
     async def start(self) -> None:
-        """Take up whatever an earlier process left Pending or InProgress, and go on with what comes."""
+        """Take up whatever an earlier process left unfinished, have event sources polled, and go on with what comes."""
         if self._loops is None:
             self._loops = asyncio.create_task(self._run(), name="lambda control")
             self._loops.add_done_callback(_say_why)
@@ -108,9 +122,10 @@ class LambdaControl:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._preparation.run(), name="preparation")
             group.create_task(self._packages.run(), name="sweep")
+            group.create_task(self._mappings.run(), name="mappings")
 
     async def close(self) -> None:
-        """Stop both loops; what is unfinished is taken up by the next start. Raises what ended a loop before its time."""
+        """Stop the loops; what is unfinished is taken up by the next start. Raises what ended a loop before its time."""
         loops, self._loops = self._loops, None
         if loops is not None:
             loops.cancel()
@@ -119,6 +134,6 @@ class LambdaControl:
 
 
 def _say_why(loops: asyncio.Task[None]) -> None:
-    """Without these loops new functions stay Pending, so their end is not kept until `close`."""
+    """Without these loops new functions stay Pending and new mappings Creating, so their end is not kept until `close`."""
     if not loops.cancelled() and loops.exception() is not None:
         LOG.critical("the control plane's background loops have ended", exc_info=loops.exception())

@@ -1,4 +1,4 @@
-"""Tags of functions and of code signing configurations.
+"""Tags of functions, of code signing configurations and of event source mappings.
 
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html
 """
@@ -17,9 +17,11 @@ from lambdad.domain.arns import parse_function_name
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import InvalidParameterValue, ResourceNotFound
 from lambdad.domain.functions import CodeSigningConfig, Function
+from lambdad.domain.mappings import EventSourceMapping
 from lambdad.wire.api import Handler
 
 Tags = dict[str, str]
+Tagged = Function | CodeSigningConfig | EventSourceMapping
 
 
 class TagOperations:
@@ -65,14 +67,14 @@ class TagOperations:
                 case Function():
                     check_not_updating(before)
                     latest = replace(before.latest, revision_id=self._ledger.new_id())
-                    after: Function | CodeSigningConfig = replace(before, tags=tags, latest=latest)
-                case CodeSigningConfig():
+                    after: Tagged = replace(before, tags=tags, latest=latest)
+                case CodeSigningConfig() | EventSourceMapping():
                     after = replace(before, tags=tags)
             return ([] if tags == before.tags else [(before, after)]), None
 
         await self._ledger.decide(decision)
 
-    def _find(self, caller: Caller, arn: str, action: str) -> Function | CodeSigningConfig:
+    def _find(self, caller: Caller, arn: str, action: str) -> Tagged:
         parts = arn.split(":")
         kind = parts[5] if len(parts) > 6 else ""
         if kind and parts[4] != caller.account:
@@ -91,6 +93,9 @@ class TagOperations:
                     raise ResourceNotFound(f"The Lambda code signing configuration {arn} can not be found.")
                 return config
             case "event-source-mapping":
-                raise ResourceNotFound(f"Event source mapping not found: {arn}")
+                mapping = self._ledger.records.mapping(caller.account, caller.region, parts[6])
+                if mapping is None or mapping.arn != arn:
+                    raise ResourceNotFound(f"Event source mapping not found: {arn}")
+                return mapping
             case _:
                 raise ResourceNotFound(f"The resource you requested does not exist: {arn}")

@@ -17,6 +17,8 @@ ENVIRONMENT = 4096
 """Keys and values of the environment variables, as JSON text."""
 LAYERS = 5
 TAGS = 50
+FILTERS = 5
+"""Of one event source mapping."""
 RESOURCE_POLICY = 20_480
 
 SYNC_PAYLOAD = 6_291_456

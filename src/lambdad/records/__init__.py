@@ -1,4 +1,4 @@
-"""The read model of what control wrote: every function and layer of this process, in memory, kept current by a watch.
+"""The read model of what control wrote: every function, layer and event source mapping, in memory, kept current by a watch.
 
 Owns: the snapshot (`service`), resolution of a name and qualifier to the version that serves (`resolve`, pure), and the only
 writer (`write`, which only `control` may import).

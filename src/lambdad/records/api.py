@@ -1,12 +1,17 @@
 """The door of the records: reading. Writing is `lambdad.records.write`, for control only."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from lambdad.domain.functions import CodeSigningConfig, DeletedFunction, Function, LayerName, LayerVersion
+from lambdad.domain.mappings import EventSourceMapping
 
-FunctionListener = Callable[[Function | None, Function | None], None]
+T = TypeVar("T")
+
+Listener = Callable[[T | None, T | None], None]
 """Called with (before, after): None before = created, None after = deleted."""
+FunctionListener = Listener[Function]
+MappingListener = Listener[EventSourceMapping]
 
 
 class Records(Protocol):
@@ -40,10 +45,24 @@ class Records(Protocol):
         """By id."""
         ...
 
+    def mapping(self, account: str, region: str, id: str) -> EventSourceMapping | None:
+        """The event source mapping with that uuid."""
+        ...
+
+    def mappings(self, account: str, region: str) -> Sequence[EventSourceMapping]:
+        """By id."""
+        ...
+
+    def all_mappings(self) -> Sequence[EventSourceMapping]: ...
+
     def code_size(self, account: str, region: str) -> int:
         """`TotalCodeSize`: bytes of the packages of all functions, versions and layer versions, each counted for itself."""
         ...
 
     def listen(self, listener: FunctionListener) -> Callable[[], None]:
         """News of every later change of a function, in order, in the event loop. The answer ends it."""
+        ...
+
+    def listen_mappings(self, listener: MappingListener) -> Callable[[], None]:
+        """The same for event source mappings."""
         ...

@@ -7,14 +7,16 @@ import msgspec
 
 from lambdad.domain.errors import PlatformError
 from lambdad.domain.functions import CodeSigningConfig, DeletedFunction, Function, LayerName, LayerVersion
+from lambdad.domain.mappings import EventSourceMapping
 
-Record = Function | DeletedFunction | LayerName | LayerVersion | CodeSigningConfig
+Record = Function | DeletedFunction | LayerName | LayerVersion | CodeSigningConfig | EventSourceMapping
 
 FUNCTIONS = "function/"
 DELETED = "deleted-function/"
 LAYERS = "layer/"
 LAYER_VERSIONS = "layer-version/"
 CODE_SIGNING = "code-signing/"
+MAPPINGS = "event-source-mapping/"
 
 _ENCODER = msgspec.json.Encoder()
 _DECODERS: dict[str, msgspec.json.Decoder[Record]] = {
@@ -23,6 +25,7 @@ _DECODERS: dict[str, msgspec.json.Decoder[Record]] = {
     LAYERS: msgspec.json.Decoder(LayerName),
     LAYER_VERSIONS: msgspec.json.Decoder(LayerVersion),
     CODE_SIGNING: msgspec.json.Decoder(CodeSigningConfig),
+    MAPPINGS: msgspec.json.Decoder(EventSourceMapping),
 }
 PREFIXES = tuple(_DECODERS)
 
@@ -41,6 +44,8 @@ def key_of(record: Record) -> str:
             return f"{LAYER_VERSIONS}{scope}/{record.name}/{record.version:010}"
         case CodeSigningConfig():
             return f"{CODE_SIGNING}{scope}/{record.id}"
+        case EventSourceMapping():
+            return f"{MAPPINGS}{scope}/{record.id}"
 
 
 def encode(record: Record) -> bytes:

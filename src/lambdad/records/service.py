@@ -1,14 +1,15 @@
 """The snapshot: records in memory, kept current by a watch of the substrate."""
 
-import asyncio
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from lambdad.domain.functions import CodeSigningConfig, DeletedFunction, Function, LayerName, LayerVersion
-from lambdad.records.api import FunctionListener
+from lambdad.domain.mappings import EventSourceMapping
+from lambdad.records.api import FunctionListener, MappingListener
 from lambdad.records.encoding import PREFIXES, Record, decode
+from lambdad.records.news import News
 from lambdad.substrate.api import Entry, KeyValue
 
 T = TypeVar("T")
@@ -57,9 +58,11 @@ class Snapshot:
         self._layers: dict[Scope, Shelf[str, LayerName]] = {}
         self._layer_versions: dict[Scope, Shelf[int, LayerVersion]] = {}
         self._code_signing: dict[Scope, Shelf[str, CodeSigningConfig]] = {}
+        self._mappings: dict[Scope, Shelf[str, EventSourceMapping]] = {}
         self._code_sizes: Counter[Scope] = Counter()
         self._all: tuple[Function, ...] | None = ()
-        self._listeners: dict[object, FunctionListener] = {}
+        self._function_news: News[Function] = News()
+        self._mapping_news: News[EventSourceMapping] = News()
         self._ends: list[Callable[[], None]] = []
 
     def __repr__(self) -> str:
@@ -89,21 +92,20 @@ class Snapshot:
 
     def all_functions(self) -> Sequence[Function]:
         if self._all is None:
-            self._all = tuple([each for scope in sorted(self._functions) for each in self._functions[scope].listed()])
+            self._all = tuple(_all(self._functions))
         return self._all
 
     def deleted_function(self, account: str, region: str, name: str) -> DeletedFunction | None:
         return self._deleted.get((account, region, name))
 
     def layer(self, account: str, region: str, name: str) -> LayerName | None:
-        shelf = self._layers.get((account, region))
-        return None if shelf is None else shelf.items.get(name)
+        return _item(self._layers.get((account, region)), name)
 
     def layer_versions(self, account: str, region: str, name: str) -> Sequence[LayerVersion]:
         return _listed(self._layer_versions.get((account, region, name)))
 
     def all_layer_versions(self) -> Sequence[LayerVersion]:
-        return [each for scope in sorted(self._layer_versions) for each in self._layer_versions[scope].listed()]
+        return _all(self._layer_versions)
 
     def layers(self, account: str, region: str) -> Sequence[LayerName]:
         return _listed(self._layers.get((account, region)))
@@ -111,17 +113,23 @@ class Snapshot:
     def code_signing_configs(self, account: str, region: str) -> Sequence[CodeSigningConfig]:
         return _listed(self._code_signing.get((account, region)))
 
+    def mapping(self, account: str, region: str, id: str) -> EventSourceMapping | None:
+        return _item(self._mappings.get((account, region)), id)
+
+    def mappings(self, account: str, region: str) -> Sequence[EventSourceMapping]:
+        return _listed(self._mappings.get((account, region)))
+
+    def all_mappings(self) -> Sequence[EventSourceMapping]:
+        return _all(self._mappings)
+
     def code_size(self, account: str, region: str) -> int:
         return self._code_sizes[account, region]
 
     def listen(self, listener: FunctionListener) -> Callable[[], None]:
-        token = object()
-        self._listeners[token] = listener
+        return self._function_news.listen(listener)
 
-        def end() -> None:
-            self._listeners.pop(token, None)
-
-        return end
+    def listen_mappings(self, listener: MappingListener) -> Callable[[], None]:
+        return self._mapping_news.listen(listener)
 
     # News from the substrate
 
@@ -150,6 +158,9 @@ class Snapshot:
                 _put(self._layer_versions, scope, subject.version, None if after is None else subject)
             case CodeSigningConfig():
                 _put(self._code_signing, (subject.account, subject.region), subject.id, None if after is None else subject)
+            case EventSourceMapping():
+                assert before is None or isinstance(before, EventSourceMapping)
+                self._put_mapping(subject, before, None if after is None else subject)
 
     def _put_deleted(self, subject: DeletedFunction, *, gone: bool) -> None:
         name = (subject.account, subject.region, subject.name)
@@ -166,16 +177,13 @@ class Snapshot:
             self._by_name.pop(name, None)
         else:
             self._by_name[name] = after
-        for token, listener in list(self._listeners.items()):
-            if token not in self._listeners:
-                continue
-            try:
-                listener(before, after)
-            except Exception as error:
-                # The change has happened; one listener's failure may not hide it from the others.
-                asyncio.get_running_loop().call_exception_handler(
-                    {"message": f"a listener failed on a change of {subject.arn}", "exception": error}
-                )
+        self._function_news.tell(subject.arn, before, after)
+
+    def _put_mapping(
+        self, subject: EventSourceMapping, before: EventSourceMapping | None, after: EventSourceMapping | None
+    ) -> None:
+        _put(self._mappings, (subject.account, subject.region), subject.id, after)
+        self._mapping_news.tell(subject.arn, before, after)
 
 
 def _code_size(record: Record | None) -> int:
@@ -186,6 +194,14 @@ def _code_size(record: Record | None) -> int:
             return record.code.size
         case _:
             return 0
+
+
+def _item(shelf: Shelf[K, T] | None, name: K) -> T | None:
+    return None if shelf is None else shelf.items.get(name)
+
+
+def _all(shelves: dict[Scope, Shelf[K, T]]) -> list[T]:
+    return [each for scope in sorted(shelves) for each in shelves[scope].listed()]
 
 
 def _listed(shelf: Shelf[K, T] | None) -> Sequence[T]:

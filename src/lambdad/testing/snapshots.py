@@ -6,7 +6,8 @@ from typing import Any
 from lambdad.domain.arns import LATEST, FunctionName
 from lambdad.domain.errors import ResourceNotFound
 from lambdad.domain.functions import Code, CodeSigningConfig, DeletedFunction, Function, LayerName, LayerVersion, Version
-from lambdad.records.api import FunctionListener
+from lambdad.domain.mappings import EventSourceMapping
+from lambdad.records.api import FunctionListener, MappingListener
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -76,6 +77,15 @@ class SnapshotRecords:
     def code_signing_configs(self, account: str, region: str) -> Sequence[CodeSigningConfig]:
         return []
 
+    def mapping(self, account: str, region: str, id: str) -> EventSourceMapping | None:
+        return None
+
+    def mappings(self, account: str, region: str) -> Sequence[EventSourceMapping]:
+        return []
+
+    def all_mappings(self) -> Sequence[EventSourceMapping]:
+        return []
+
     def code_size(self, account: str, region: str) -> int:
         return sum(function.code_size for function in self.functions(account, region))
 
@@ -97,6 +107,9 @@ class SnapshotRecords:
     def listen(self, listener: FunctionListener) -> Callable[[], None]:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def listen_mappings(self, listener: MappingListener) -> Callable[[], None]:
+        return lambda: None
 
     def _tell(self, before: Function | None, after: Function | None) -> None:
         for listener in list(self._listeners):

@@ -15,12 +15,16 @@ from botocore.validate import ParamValidator
 from lambdad.artifacts.api import Prepared, Swept, Taken
 from lambdad.control.api import AccountLimits, ObjectStore
 from lambdad.control.lifecycle import steps
+from lambdad.control.mapping_lifecycle import settled
 from lambdad.control.service import LambdaControl
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import InvalidParameterValue, LambdadError
 from lambdad.domain.functions import Code
+from lambdad.domain.mappings import EventSourceMapping
 from lambdad.records.service import Snapshot
 from lambdad.records.write import Writer
+from lambdad.services.sqs.errors import no_queue
+from lambdad.substrate.api import Change
 from lambdad.testing.substrate import MemoryKeyValues
 
 MODEL = botocore.session.get_session().get_service_model("lambda")
@@ -36,6 +40,10 @@ def sha(data: bytes) -> str:
 
 def function_arn(name: str, qualifier: str = "") -> str:
     return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}{':' + qualifier if qualifier else ''}"
+
+
+def queue_arn(name: str, account: str = ACCOUNT) -> str:
+    return f"arn:aws:sqs:{REGION}:{account}:{name}"
 
 
 def layer_arn(name: str, version: int | str = "") -> str:
@@ -98,16 +106,53 @@ class ScriptedArtifacts:
         return Swept(len(gone), len(unneeded) - len(gone))
 
 
+class SlowKeyValues(MemoryKeyValues):
+    """Others come in between a decision and its commit, as they do where commits go to a disk."""
+
+    async def commit(self, changes: Sequence[Change]) -> int:
+        await asyncio.sleep(0)
+        return await super().commit(changes)
+
+
+class ScriptedPolling:
+    """A `Polling` that writes down what it was told: (queue, state, whether it is polled). It waits for those on `hold`."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, bool]] = []
+        self.problems: dict[str, str] = {}
+        self._held: dict[str, asyncio.Event] = {}
+
+    def hold(self, queue: str) -> None:
+        self._held[queue] = asyncio.Event()
+
+    def release(self, queue: str) -> None:
+        self._held.pop(queue).set()
+
+    async def poll(self, mapping: EventSourceMapping) -> None:
+        queue = mapping.source.rpartition(":")[2]
+        self.told.append((queue, mapping.state, mapping.polled))
+        if queue in self._held:
+            await self._held[queue].wait()
+
+    def problem(self, mapping: EventSourceMapping) -> str | None:
+        return self.problems.get(mapping.id)
+
+
 class TestAccount:
     """One account's view of a running control plane."""
 
     __test__ = False
 
     def __init__(self, object_store: ObjectStore | None = None, limits: AccountLimits | None = None) -> None:
-        self.key_values = MemoryKeyValues()
+        self.key_values = SlowKeyValues()
         self.artifacts = ScriptedArtifacts()
         self.available = ["python3.12", "python3.13", "nodejs22.x", "provided.al2023"]
         self.clock = START
+        self.queues = {queue_arn("jobs"): 30, queue_arn("jobs.fifo"): 30}
+        """Visibility timeouts."""
+        self.remote: set[str] = set()
+        """Accounts whose queues are somewhere else."""
+        self.polling = ScriptedPolling()
         self._ids = itertools.count(1)
         self._object_store = object_store
         self._limits = limits or AccountLimits()
@@ -131,19 +176,29 @@ class TestAccount:
             object_store=self._object_store,
             now=lambda: self.clock,
             new_id=lambda: f"00000000-0000-4000-8000-{next(self._ids):012x}",
+            visibility=self.visibility,
+            polling=self.polling,
+            remote=lambda account: account in self.remote,
         )
         await self.control.start()
         await asyncio.sleep(0)
         return self
+
+    async def visibility(self, arn: str) -> int:
+        await asyncio.sleep(0)
+        if arn not in self.queues:
+            raise no_queue()
+        return self.queues[arn]
 
     async def stop(self) -> None:
         await self.control.close()
         await self.records.close()
 
     async def settle(self) -> None:
-        """Until nothing is Pending or InProgress."""
+        """Until nothing is Pending or InProgress, and no mapping on its way to another state."""
         for _ in range(10_000):
-            if not any(steps(function) for function in self.records.all_functions()):
+            ready = not any(steps(function) for function in self.records.all_functions())
+            if ready and all(settled(mapping) for mapping in self.records.all_mappings()):
                 return
             await asyncio.sleep(0.001)
         raise AssertionError("something stays unfinished")
@@ -195,6 +250,21 @@ class TestAccount:
         if settle:
             await self.settle()
         return answer
+
+    async def map(self, name: str = "resize", queue: str = "jobs", *, settle: bool = True, **params: Any) -> dict[str, Any]:
+        """A new event source mapping."""
+        request = {"FunctionName": name, "EventSourceArn": queue_arn(queue), **params}
+        answer = await self.call("CreateEventSourceMapping", **request)
+        if settle:
+            await self.settle()
+        return answer
+
+    async def mapping(self, uuid: str) -> dict[str, Any]:
+        return await self.call("GetEventSourceMapping", UUID=uuid)
+
+    async def mapping_state(self, uuid: str) -> str:
+        state: str = (await self.mapping(uuid))["State"]
+        return state
 
     async def publish(self, name: str = "resize", *, description: str | None = None) -> str:
         """A new version, of a configuration that no version has yet."""

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from lambdad.domain.arns import FunctionName
 from lambdad.domain.errors import PlatformError, ResourceNotFound
 from lambdad.domain.functions import Code, CodeSigningConfig, Function, LayerName, LayerVersion, Version
+from lambdad.domain.mappings import EventSourceMapping
 from lambdad.records.encoding import key_of
 from lambdad.records.resolve import resolve
 from lambdad.records.service import Snapshot
@@ -32,6 +33,11 @@ def function(name: str, account: str = "1", region: str = "r", build: str = "b",
 
 def layer_version(name: str, version: int) -> LayerVersion:
     return LayerVersion(account="1", region="r", name=name, version=version, code=Code("d", 1), created_ms=0)
+
+
+def mapping(number: int, region: str = "r", **members: object) -> EventSourceMapping:
+    required = {"account": "1", "id": f"uuid-{number}", "source": "arn:q", "function": "f", "state": "Enabled"}
+    return EventSourceMapping(region=region, last_modified_ms=0, **required, **members)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -134,6 +140,35 @@ async def test_code_signing_configs(snapshot: Snapshot, writer: Writer) -> None:
         config = CodeSigningConfig(account="1", region="r", id=f"csc-{number}", last_modified_ms=0, publishers=())
         await writer.commit((None, config))
     assert [each.id for each in snapshot.code_signing_configs("1", "r")] == ["csc-1", "csc-2"]
+
+
+async def test_event_source_mappings(snapshot: Snapshot, writer: Writer, key_values: MemoryKeyValues) -> None:
+    full = mapping(1, filters=('{"body":[1]}',), stored={"MetricsConfig": {"Metrics": ["EventCount"]}}, tags={"a": "1"})
+    for each in (mapping(2), full, mapping(3, region="q")):
+        await writer.commit((None, each))
+    assert snapshot.mappings("1", "r") == (full, mapping(2))
+    assert snapshot.mapping("1", "r", "uuid-1") == full
+    assert snapshot.mapping("1", "q", "uuid-1") is None and snapshot.mappings("2", "r") == ()
+    later = Snapshot(key_values)
+    await later.start()
+    assert later.all_mappings() == [mapping(3, region="q"), full, mapping(2)]
+    await later.close()
+
+
+async def test_listeners_of_mappings_hear_of_mappings_only(snapshot: Snapshot, writer: Writer) -> None:
+    news: list[tuple[str | None, str | None]] = []
+    end = snapshot.listen_mappings(lambda old, new: news.append((old and old.state, new and new.state)))
+    functions: list[Function | None] = []
+    snapshot.listen(lambda old, new: functions.append(new))
+    await writer.commit((None, mapping(1)))
+    await writer.commit((snapshot.mapping("1", "r", "uuid-1"), mapping(1, enabled=False)))
+    await writer.commit((None, function("f")))
+    await writer.commit((snapshot.mapping("1", "r", "uuid-1"), None))
+    assert news == [(None, "Enabled"), ("Enabled", "Enabled"), ("Enabled", None)]
+    assert functions == [function("f")]
+    end()
+    await writer.commit((None, mapping(1)))
+    assert len(news) == 3
 
 
 async def test_a_name_can_be_created_once(snapshot: Snapshot, writer: Writer) -> None:

@@ -5,9 +5,8 @@ https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html 
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html. The texts are Lambda's where they are known.
 """
 
-import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -15,6 +14,7 @@ from msgspec.structs import replace
 from lambdad.control.api import Remote
 from lambdad.domain import limits
 from lambdad.domain.errors import CallerError, InvalidParameterValue, NotImplementedOperation
+from lambdad.domain.event_patterns import InvalidPattern, compile_pattern
 from lambdad.domain.mappings import EventSourceMapping, ProvisionedPollers
 
 UNPOLLED = {
@@ -103,23 +103,8 @@ def check_visibility(visibility: int, timeout: int) -> None:
         )
 
 
-def json_object(pattern: str) -> None:
-    """Raises ValueError."""
-    try:
-        value = json.loads(pattern)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-    if not isinstance(value, dict):
-        raise ValueError("not a JSON object")
-
-
-def configured(
-    mapping: EventSourceMapping, params: Mapping[str, Any], check_pattern: Callable[[str], None] = json_object
-) -> EventSourceMapping:
-    """`mapping` after what a request gives; what it does not give stays. `check_pattern` raises ValueError for no pattern.
-
-    Raises InvalidParameterValue.
-    """
+def configured(mapping: EventSourceMapping, params: Mapping[str, Any]) -> EventSourceMapping:
+    """`mapping` after what a request gives; what it does not give stays. Raises InvalidParameterValue."""
     _check_members(params)
     enabled, window, responses = (
         params.get(each) for each in ("Enabled", "MaximumBatchingWindowInSeconds", "FunctionResponseTypes")
@@ -130,7 +115,7 @@ def configured(
         enabled=mapping.enabled if enabled is None else enabled,
         batch_size=params.get("BatchSize") or mapping.batch_size,
         window=mapping.window if window is None else window,
-        filters=_filters(mapping, params.get("FilterCriteria"), check_pattern),
+        filters=_filters(mapping, params.get("FilterCriteria")),
         response_types=mapping.response_types if responses is None else tuple(responses),
         maximum_concurrency=mapping.maximum_concurrency if scaling is None else scaling.get("MaximumConcurrency"),
         provisioned=_provisioned(mapping, params.get("ProvisionedPollerConfig")),
@@ -152,9 +137,7 @@ def _check_members(params: Mapping[str, Any]) -> None:
             raise InvalidParameterValue(f"Unsupported '{name}' parameter for given event source mapping type.")
 
 
-def _filters(
-    mapping: EventSourceMapping, criteria: Mapping[str, Any] | None, check_pattern: Callable[[str], None]
-) -> tuple[str, ...]:
+def _filters(mapping: EventSourceMapping, criteria: Mapping[str, Any] | None) -> tuple[str, ...]:
     """The length of a pattern is checked with the model."""
     if criteria is None:
         return mapping.filters
@@ -165,8 +148,8 @@ def _filters(
         )
     for pattern in patterns:
         try:
-            check_pattern(pattern or "")
-        except ValueError as error:
+            compile_pattern(pattern or "")
+        except InvalidPattern as error:
             raise InvalidParameterValue("Invalid filter pattern definition.") from error
     return tuple(patterns)
 

@@ -64,7 +64,9 @@ class Fleet:
     def report(self) -> Iterator[tuple[EventSourceMapping, Meter, int, int]]:
         """Every mapping, what happened to its events since the start, how many of its batches run and how many may."""
         for poller in self._pollers.values():
-            yield poller.mapping, poller.meter, len(poller.running), poller.allowed
+            mapping = poller.mapping
+            recorded = self._records.mapping(mapping.account, mapping.region, mapping.id)
+            yield recorded or mapping, poller.meter, len(poller.running), poller.allowed
 
     async def stop(self) -> None:
         """Receive and begin nothing any more."""

@@ -38,6 +38,10 @@ def _remote(text: str) -> tuple[str, str]:
     account, _, profile = text.partition("=")
     if not re.fullmatch(r"\d{12}", account) or not profile:
         raise click.BadParameter(f"'{text}' is not an account of twelve digits, `=`, and a profile.")
+    from botocore.session import Session
+
+    if profile not in Session().available_profiles:
+        raise click.BadParameter(f"AWS's configuration files have no profile '{profile}'.")
     return account, profile
 
 

@@ -204,3 +204,18 @@ def test_env_quotes_what_a_shell_would_read() -> None:
     assert export("bash", "A", "a'b $c") == "export A='a'\"'\"'b $c'"
     assert export("fish", "A", "a'b\\") == "set -gx A 'a\\'b\\\\'"
     assert export("powershell", "A", "a'b") == "$Env:A = 'a''b'"
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("123456789012", "is not an account of twelve digits, `=`, and a profile"),
+        ("1234=production", "is not an account of twelve digits, `=`, and a profile"),
+        ("123456789012=", "is not an account of twelve digits, `=`, and a profile"),
+        ("123456789012=nobody", "AWS's configuration files have no profile 'nobody'"),
+    ],
+)
+def test_remote_queues_that_can_not_be(given: str, why: str) -> None:
+    result = CliRunner().invoke(command, ["up", "--remote-queues", given])
+    assert result.exit_code == 2
+    assert why in " ".join(result.output.split())

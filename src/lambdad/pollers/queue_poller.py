@@ -27,6 +27,8 @@ LONGEST_PAUSE: Final = 30.0
 """Seconds without a receive after one that failed; twice as long with each that follows."""
 RESTING: Final = 2
 """Receives at once while nothing comes."""
+BYTES: Final = 128 * 1024 * 1024
+"""Of events that run at once; another batch is gathered while they are fewer."""
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +61,7 @@ class QueuePoller:
         self._running: set[asyncio.Task[None]] = set()
         self._refused = 0
         """Of these, how many wait for another try."""
+        self._bytes = 0
         self._carried: list[Held] = []
         """Received for a batch that had no more room: they begin the next."""
         self._saturated = False
@@ -134,7 +137,7 @@ class QueuePoller:
 
     def _gather_more(self) -> None:
         wanted = min(RESTING, self._source.receivers) if self._resting else self._source.receivers
-        room = self._scale.whole - len(self._running)
+        room = self._scale.whole - len(self._running) if self._bytes < BYTES else 0
         while len(self._gathering) < min(wanted, room):
             self._spawn(self._gather(), self._gathering)
 
@@ -250,7 +253,12 @@ class QueuePoller:
 
     async def _run(self, records: Sequence[Held]) -> None:
         self.meter.invoked += len(records)
-        answer = await self._answer(records)
+        size = sum(len(each.encoded) for each in records)
+        self._bytes += size
+        try:
+            answer = await self._answer(records)
+        finally:
+            self._bytes -= size
         failed = self._failures(records, answer)
         self.meter.failed += len(failed)
         await self._delete([each.handle for each in records if each.id not in failed])

@@ -8,6 +8,7 @@ import pytest
 from lambdad.domain.errors import CallerError, PlatformError, ResourceConflict, TooManyRequests
 from lambdad.frontend.api import Answer
 from lambdad.frontend.traces import ROUNDS, onward
+from lambdad.pollers import queue_poller
 from lambdad.substrate.api import StorageFull
 from lambdad.testing.snapshots import ACCOUNT, REGION, make_function, make_version
 from lambdad.worker.api import Invocation
@@ -198,6 +199,18 @@ async def test_it_grows_up_to_1250(room: Room) -> None:
     assert 300 <= room.running <= 310
     await room.until(600.0)
     assert room.running == 1250
+
+
+async def test_large_events_that_run_at_once_are_fewer(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_poller, "BYTES", 2_000_000)
+    url = await room.queue(VisibilityTimeout="600")
+    await room.send(url, *["x" * 1_000_000] * 5)
+    room.hold = lambda: asyncio.sleep(10.0)
+    await room.poll(batch_size=1)
+    await room.until(5.0)
+    assert room.running == 2
+    await room.until(100.0)
+    assert await room.api.counts(url) == (0, 0, 0)
 
 
 async def test_a_throttled_batch_is_tried_again_until_its_messages_are_visible(room: Room) -> None:

@@ -204,7 +204,10 @@ class QueuePoller:
                 self._resting = False
             elif batch.began is None:
                 return
-            if not self._add(await self._passing(messages), batch):
+            passing, filtered = self._sifted(messages)
+            fits = self._add(passing, batch)
+            await self._delete(filtered)
+            if not fits:
                 return
 
     def _take_carried(self) -> list[Held]:
@@ -219,8 +222,8 @@ class QueuePoller:
                 return False
         return True
 
-    async def _passing(self, messages: Sequence[SourceMessage]) -> list[Held]:
-        """Those that no filter holds back; the others are deleted."""
+    def _sifted(self, messages: Sequence[SourceMessage]) -> tuple[list[Held], list[str]]:
+        """Those that a filter lets pass, and the handles of the others."""
         passing, filtered = [], []
         source, passes, now = self.mapping.source, self._criteria, self._loop.time()
         for message in messages:
@@ -235,8 +238,7 @@ class QueuePoller:
             )
         self.meter.polled += len(messages)
         self.meter.filtered += len(filtered)
-        await self._delete(filtered)
-        return passing
+        return passing, filtered
 
     def _failed_to_receive(self, error: LambdadError) -> None:
         text = f"{self.mapping.source} could not be polled: {error.code}: {error.message}"

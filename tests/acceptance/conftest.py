@@ -1,5 +1,7 @@
 """One lambdad for the whole acceptance suite; tests that hurt it start their own."""
 
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,22 @@ def own_server(tmp_path: Path) -> Iterator[Server]:
     running = Server(tmp_path / "data").start()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def crowded(tmp_path: Path) -> Iterator[Server]:
+    """A lambdad whose data directory is a file system of 24 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    data = tmp_path / "data"
+    data.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=700", "none", data], check=True)
+    try:
+        server = Server(data).start()
+        yield server
+        server.stop()
+    finally:
+        subprocess.run(["umount", "-l", data], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,6 @@
 """Queues and mappings on a full disk, and after a power failure that tore the last write."""
 
-import os
 import signal
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,32 +17,19 @@ def handler(event, context):
 """
 
 
-def test_a_full_disk_refuses_messages_until_a_mapping_has_made_room(tmp_path: Path) -> None:
+def test_a_full_disk_refuses_messages_until_a_mapping_has_made_room(crowded: Server) -> None:
     """The data directory is a file system of 24 MB, filled with messages of 200 KB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    data = tmp_path / "data"
-    data.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=700", "none", data], check=True)
-    server = Server(data)
-    try:
-        server.start()
-        sqs, client = server.client("sqs"), server.client("lambda")
-        url = sqs.create_queue(QueueName="q")["QueueUrl"]
-        function = Maker(client, newest_python(server)).python_function(IGNORES)
-        mapping = client.create_event_source_mapping(EventSourceArn=f"{ARN}q", FunctionName=function.name, Enabled=False)[
-            "UUID"
-        ]
-        eventually(lambda: client.get_event_source_mapping(UUID=mapping)["State"] == "Disabled")
-        sent = fill(sqs, url)
-        assert sent > 20
-        assert attribute(sqs, url, "ApproximateNumberOfMessages") == sent, "what was answered is there"
-        eventually(lambda: enables(client, mapping))
-        eventually(lambda: attribute(sqs, url, "ApproximateNumberOfMessages") == 0)
-        eventually(lambda: sends(sqs, url), 60.0)
-    finally:
-        server.stop()
-        subprocess.run(["umount", "-l", data], check=True)
+    sqs, client = crowded.client("sqs"), crowded.client("lambda")
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    function = Maker(client, newest_python(crowded)).python_function(IGNORES)
+    mapping = client.create_event_source_mapping(EventSourceArn=f"{ARN}q", FunctionName=function.name, Enabled=False)["UUID"]
+    eventually(lambda: client.get_event_source_mapping(UUID=mapping)["State"] == "Disabled")
+    sent = fill(sqs, url)
+    assert sent > 20
+    assert attribute(sqs, url, "ApproximateNumberOfMessages") == sent, "what was answered is there"
+    eventually(lambda: enables(client, mapping))
+    eventually(lambda: attribute(sqs, url, "ApproximateNumberOfMessages") == 0)
+    eventually(lambda: sends(sqs, url), 60.0)
 
 
 def fill(sqs: Any, url: str) -> int:

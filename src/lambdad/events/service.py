@@ -20,6 +20,7 @@ from lambdad.events.messages import PREFIX, Header, function_of, queue_of
 from lambdad.events.meters import Meter, Meters
 from lambdad.events.policy import Attempts, Delays, Done, GiveUp, Retry, after, before
 from lambdad.frontend.api import Answer, RunAccepted
+from lambdad.frontend.grace import finish
 from lambdad.frontend.traces import onward
 from lambdad.records.api import Records
 from lambdad.records.resolve import resolve
@@ -76,13 +77,7 @@ class Events:
         consumers = list(self._consumers.values())
         if stopped := [each.stop() for each in consumers]:
             await asyncio.wait(stopped)
-        running = [task for each in consumers for task in each.running()]
-        if running:
-            _, late = await asyncio.wait(running, timeout=grace)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+        await finish([task for each in consumers for task in each.running()], grace)
         if self._extending is not None:
             self._extending.cancel()
             await asyncio.wait([self._extending])

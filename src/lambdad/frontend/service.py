@@ -15,6 +15,7 @@ from lambdad.domain.functions import Function, Version
 from lambdad.frontend import checks
 from lambdad.frontend.api import Accept, Answer, Invoke, StreamedAnswer
 from lambdad.frontend.checks import Target
+from lambdad.frontend.grace import finish
 from lambdad.frontend.run import OTHERS, Done, Run
 from lambdad.frontend.streams import Chunks, Pipe
 from lambdad.frontend.traces import BITS, new_trace_id, onward, too_many_rounds
@@ -123,12 +124,7 @@ class LocalFrontend:
         """See `Frontend.close`."""
         if self._accepting:
             await asyncio.wait(self._accepting)
-        if self._streams:
-            await asyncio.wait(self._streams, timeout=self._grace)
-        for task in self._streams:
-            task.cancel()
-        if self._streams:
-            await asyncio.wait(self._streams)
+        await finish(tuple(self._streams), self._grace)
 
     def _admit(self, request: Invoke, *, streaming: bool) -> _Admitted:
         """Everything that is checked before anything runs."""

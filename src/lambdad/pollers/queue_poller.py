@@ -71,6 +71,7 @@ class QueuePoller:
         self._paused_until = 0.0
         self._news = asyncio.Event()
         self._polling = self._loop.create_task(self._poll())
+        self._polling.add_done_callback(self._polled)
 
     def __repr__(self) -> str:
         return f"<QueuePoller of {self.mapping.source} [{len(self._running)} running of {self._scale.whole}]>"
@@ -130,6 +131,10 @@ class QueuePoller:
                     await self._news.wait()
             except TimeoutError:
                 pass
+
+    def _polled(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled():
+            log.critical("%s is polled no more", self.mapping.arn, exc_info=task.exception())
 
     def _look(self) -> None:
         self._scale = scaling.looked(self._scale, self._bounds, self._loop.time(), saturated=self._saturated)

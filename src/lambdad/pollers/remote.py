@@ -21,6 +21,8 @@ RECEIVERS: Final = 10
 """Long polls of one mapping at once."""
 BATCH: Final = 10
 """Messages of one DeleteMessageBatch."""
+CONNECT: Final = 5.0
+"""Seconds."""
 ANSWER: Final = 10.0
 """Seconds that the server may take beyond what it was asked to wait."""
 POOL: Final = 256
@@ -55,7 +57,9 @@ class RemoteQueues:
         with self._turn:
             client = self._clients.get((profile, region))
             if client is None:
-                config = Config(max_pool_connections=POOL, read_timeout=20 + ANSWER, retries={"mode": "standard"})
+                config = Config(
+                    max_pool_connections=POOL, connect_timeout=CONNECT, read_timeout=20 + ANSWER, retries={"mode": "standard"}
+                )
                 client = Session(profile=profile).create_client("sqs", region_name=region, config=config)
                 self._clients[profile, region] = client
         return client

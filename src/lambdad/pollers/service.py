@@ -9,6 +9,7 @@ from lambdad.domain.functions import Function
 from lambdad.domain.mappings import EventSourceMapping
 from lambdad.frontend.api import RunAccepted
 from lambdad.frontend.checks import invocable
+from lambdad.frontend.grace import finish
 from lambdad.pollers.api import Sources
 from lambdad.pollers.meters import Meter
 from lambdad.pollers.queue_poller import Means, QueuePoller
@@ -79,13 +80,7 @@ class Fleet:
     async def close(self, grace: float) -> None:
         """Stop; what runs gets `grace` seconds. What is left becomes visible in its queue again."""
         await self.stop()
-        running = [task for each in (*self._pollers.values(), *self._leaving) for task in each.running]
-        if running:
-            _, late = await asyncio.wait(running, timeout=grace)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+        await finish([task for each in (*self._pollers.values(), *self._leaving) for task in each.running], grace)
 
     async def _leave(self, poller: QueuePoller, mapping: EventSourceMapping) -> None:
         await poller.become(mapping)

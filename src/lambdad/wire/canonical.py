@@ -47,10 +47,10 @@ def canonical_path(path: str) -> str:
 
 
 def canonical_key(path: str) -> str:
-    """For S3, whose keys may have empty segments and dots: each byte encoded once, however it was sent."""
+    """For S3, whose keys may have empty segments and dots: each byte encoded once, however it was sent, but `%2F` is no `/`."""
     if path and _PLAIN_PATH.fullmatch(path):
         return path
-    return quote_from_bytes(unquote_to_bytes(path.encode("latin-1")), safe="/") or "/"
+    return "/".join(quote_from_bytes(unquote_to_bytes(part), safe="") for part in path.encode("latin-1").split(b"/")) or "/"
 
 
 def _normalised(path: str) -> str:

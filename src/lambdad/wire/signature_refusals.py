@@ -203,5 +203,7 @@ def wrong_token(credential: Credential) -> CallerError:
 
 def expired_token(credential: Credential) -> CallerError:
     if credential.service != "s3":
-        return ExpiredToken()
+        return ExpiredToken(
+            query_error="ExpiredToken"
+        )  # Named, because STS's model has an error of its own under the longer one.
     return CallerError.named("ExpiredToken", "The provided token has expired.")

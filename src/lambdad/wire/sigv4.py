@@ -30,6 +30,8 @@ STREAMING_UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 _PAYLOADS = (UNSIGNED, STREAMING_UNSIGNED_TRAILER, STREAMING_SIGNED, STREAMING_SIGNED_TRAILER)
 
 _HASH = re.compile("[0-9a-f]{64}")
+_LONGEST_SCOPE = 128
+"""Characters of region and service together, beyond which a key is not worth its memory."""
 
 
 class SigningKeys:
@@ -54,7 +56,7 @@ class SigningKeys:
     def keep(self, secret: str, credential: Credential, key: bytes) -> None:
         """The key has proved itself. When there are too many, the oldest goes."""
         scope = (secret, credential.date, credential.region, credential.service)
-        if scope in self._keys:
+        if scope in self._keys or len(credential.region) + len(credential.service) > _LONGEST_SCOPE:
             return
         if len(self._keys) >= self._limit:
             del self._keys[next(iter(self._keys))]
@@ -105,11 +107,11 @@ def verify(
     if services is not None and credential.service not in services:
         raise refusals.wrong_service(services, credential)
     date = _date(request, credential, now)
-    names = sorted(credential.signed_headers)
+    signed = frozenset(credential.signed_headers)
     headers = request.headers
-    unsigned = [name for name in headers if name.startswith("x-amz-") and name not in names]
-    if unsigned or "host" not in names:
-        raise refusals.unsigned_headers(["host", *unsigned] if "host" not in names else unsigned, credential)
+    unsigned = [name for name in headers if name.startswith("x-amz-") and name not in signed]
+    if unsigned or "host" not in signed:
+        raise refusals.unsigned_headers(["host", *unsigned] if "host" not in signed else unsigned, credential)
     s3 = credential.service == "s3"
     payload = _payload_of_s3(request, credential) if s3 else sha256(request.body).hexdigest()
     if not s3 and headers.get("x-amz-content-sha256", payload) != payload:
@@ -117,7 +119,7 @@ def verify(
     try:
         path = canonical_key(request.path) if s3 else canonical_path(request.path)
         query = canonical_query(request.query, credential.presigned)
-        canonical = canonical_request(request.method, path, query, headers, names, payload)
+        canonical = canonical_request(request.method, path, query, headers, sorted(signed), payload)
     except UnicodeEncodeError:
         canonical = None
     if canonical is None:

@@ -198,6 +198,13 @@ def test_headers_in_any_order() -> None:
     verified(changed(INVOKE, headers={"authorization": INVOKE.headers["authorization"].replace(names, backwards)}))
 
 
+def test_a_name_that_is_repeated_counts_once() -> None:
+    """Else a short request could ask for a canonical form of gigabytes."""
+    request = signed(HEADER, URL, headers={"X-B": "b" * 500_000})
+    authorization = request.headers["authorization"].replace("x-b,", f"x-b{';x-b' * 100_000},")
+    verified(changed(request, headers={"authorization": authorization}))
+
+
 def test_blanks_in_headers_are_folded() -> None:
     request = signed(HEADER, URL, headers={"X-Amz-Meta-A": "one two", "X-B": "1,2"})
     verified(changed(request, headers={"x-amz-meta-a": "  one \t two "}))
@@ -341,6 +348,12 @@ def test_keys_are_kept_and_bounded() -> None:
     for service in ("lambda", "sqs", "logs", "lambda", "lambda"):
         verified(signed(HEADER, URL, service=service), keys=keys)
     assert len(keys) == 2
+
+
+def test_the_key_of_an_endless_region_is_not_kept() -> None:
+    keys = SigningKeys()
+    verified(signed(HEADER, URL, service="s" * 1000), keys=keys)
+    assert len(keys) == 0
 
 
 def test_keys_that_prove_nothing_are_not_kept() -> None:

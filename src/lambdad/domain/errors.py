@@ -4,7 +4,8 @@
     ├── CallerError                    the caller sent something wrong: an AWS 4xx
     │   ├── ValidationError            the request violates the service model
     │   ├── InvalidParameterValue, InvalidRequestContent, CodeStorageExceeded, RecursiveInvocation, ...    400
-    │   ├── AccessDenied, MissingAuthenticationToken, IncompleteSignature, UnrecognizedClient              403
+    │   ├── AccessDenied, MissingAuthenticationToken, IncompleteSignature, InvalidSignature,
+    │   │   UnrecognizedClient, ExpiredToken                                                              403
     │   ├── ResourceNotFound, UnknownOperation                                                             404
     │   ├── SnapStartTimeout (SnapStartFailure is a 400)                                                   408
     │   ├── ResourceConflict, SnapStartNotReady                                                            409
@@ -108,10 +109,25 @@ class IncompleteSignature(CallerError):
     status = 403
 
 
+class InvalidSignature(CallerError):
+    """The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and \
+signing method. Consult the service documentation for details."""
+
+    code = "InvalidSignatureException"
+    status = 403
+
+
 class UnrecognizedClient(CallerError):
     """The security token included in the request is invalid."""
 
     code = "UnrecognizedClientException"
+    status = 403
+
+
+class ExpiredToken(CallerError):
+    """The security token included in the request is expired"""
+
+    code = "ExpiredTokenException"
     status = 403
 
 

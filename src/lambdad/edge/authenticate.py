@@ -1,10 +1,16 @@
 """Who calls. Each policy is an `Authenticator`; assembly chooses one."""
 
+import hmac
+from collections.abc import Callable, Collection
 from typing import Protocol
 
+from msgspec import Struct
+
 from lambdad.domain.caller import Caller
+from lambdad.wire import signature_refusals as refusals
 from lambdad.wire.messages import Request
 from lambdad.wire.signature import Credential
+from lambdad.wire.sigv4 import SigningKeys, verify
 
 DEFAULT_ACCOUNT = "000000000000"
 
@@ -16,6 +22,61 @@ class Authenticator(Protocol):
         Host and trace id are what the request says.
         """
         ...
+
+
+class Known(Struct, frozen=True):
+    """What is known of an access key."""
+
+    secret: str
+    account: str
+    """Twelve digits."""
+    principal_arn: str
+    session_token: str | None = None
+    """Of temporary credentials: the token that their requests have to carry."""
+    expires: float | None = None
+    """Epoch seconds, of temporary credentials."""
+
+    def __repr__(self) -> str:
+        return f"<Known {self.principal_arn}>"
+
+
+class SignedRequests:
+    """Only requests whose signature holds, of access keys that `find` knows; it answers None for any other.
+
+    `now` is wall-clock time in epoch seconds. `services` are the signing names that are accepted; None: any, for the
+    signature covers the name, and the name chooses the service.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[Credential], Known | None],
+        now: Callable[[], float],
+        services: Collection[str] | None = None,
+    ) -> None:
+        self._find = find
+        self._now = now
+        self._services = services
+        self._keys = SigningKeys()
+
+    def authenticate(self, request: Request, credential: Credential, request_id: str) -> Caller:
+        """Raises CallerError: UnrecognizedClient for an unknown key or another session token than the key's, ExpiredToken for
+        credentials that were temporary, and what `sigv4.verify` raises."""
+        known = self._find(credential)
+        if known is None:
+            raise refusals.unknown_key(credential)
+        if not _same(known.session_token or "", credential.session_token or ""):
+            raise refusals.wrong_token(credential)
+        now = self._now()
+        verify(request, credential, known.secret, now, keys=self._keys, services=self._services)
+        if known.expires is not None and known.expires <= now:
+            raise refusals.expired_token(credential)
+        key, arn = credential.access_key_id, known.principal_arn
+        host, trace_id = request.headers.get("host", ""), request.headers.get("x-amzn-trace-id")
+        return Caller(known.account, credential.region, request_id, key, arn, host, trace_id)
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode("utf-8", "replace"), other.encode("utf-8", "replace"))
 
 
 class AnyCredentials:

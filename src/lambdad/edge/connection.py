@@ -196,7 +196,8 @@ class Connection(asyncio.Protocol):
             return
         if key in _SINGLE:
             self._header_error = f"repeated header {key}"
-        headers[key] = f"{headers[key]}, {value.decode('latin-1')}"
+        # Without a blank: this is how signatures join them, and no way to tell two headers from one would be left.
+        headers[key] = f"{headers[key]},{value.decode('latin-1')}"
 
     def on_headers_complete(self) -> None:
         if self._refusal is not None:

@@ -15,7 +15,7 @@ class Request(Struct):
     query: str
     """As sent, without the question mark."""
     headers: dict[str, str]
-    """Names in lower case; values of a repeated header are joined by `, `."""
+    """Names in lower case; values of a repeated header are joined by a comma, without a blank, as signatures have them."""
     body: bytes = b""
     _pairs: list[tuple[str, str]] | None = None
 

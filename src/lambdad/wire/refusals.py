@@ -16,6 +16,13 @@ from lambdad.wire.serialise import json_value, request_id_header
 # Not members of the body: `retry_after` is a header, `query_error` is the name that SQS's older clients know the error by.
 _HEADERS = frozenset({"retry_after", "query_error"})
 
+# What the older protocols call the faults of a signature, where that is not the newer name without `Exception`.
+# https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
+_OLDER_NAMES = {
+    "InvalidSignatureException": "SignatureDoesNotMatch",
+    "UnrecognizedClientException": "InvalidClientTokenId",
+}
+
 
 def not_implemented(service: str, operation: str | None) -> NotImplementedOperation:
     """The 501 of a service or operation that AWS has and lambdad has not."""
@@ -107,7 +114,7 @@ def _query_code(error: LambdadError, shape: Shape | None) -> str:
         return str(named)
     if shape is not None:
         return str(shape.traits.get("error", {}).get("code") or error.code)
-    return error.code.removesuffix("Exception")
+    return _OLDER_NAMES.get(error.code) or error.code.removesuffix("Exception")
 
 
 def _query(error: LambdadError, shape: Shape | None, status: int, request_id: str, model: Model | None) -> Response:
@@ -123,7 +130,7 @@ def _query(error: LambdadError, shape: Shape | None, status: int, request_id: st
 
 
 def _rest_xml(error: LambdadError, status: int, request_id: str, model: Model | None) -> Response:
-    inside = [xml.Node("Code", text=error.code), xml.Node("Message", text=error.message), *_extra_nodes(error)]
+    inside = [xml.Node("Code", text=_query_code(error, None)), xml.Node("Message", text=error.message), *_extra_nodes(error)]
     headers = [("Content-Type", "application/xml")]
     if model is not None and model.name == "s3":
         root = xml.Node("Error", children=[*inside, xml.Node("RequestId", text=request_id)])

@@ -1,4 +1,4 @@
-"""The credential of a request: who signed it, for which date, region and service. Verification is not done here.
+"""The credential of a request: who signed it, for which date, region and service. `sigv4` verifies it.
 
 Header form: `Authorization: AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, SignedHeaders=…, Signature=…`.
 Query form (presigned): `X-Amz-Algorithm`, `X-Amz-Credential`, `X-Amz-SignedHeaders`, `X-Amz-Signature`, `X-Amz-Date` and
@@ -116,7 +116,7 @@ def _presigned(request: Request) -> Credential:
     if lacking:
         raise IncompleteSignature(" ".join(f"AWS query-string parameters must include '{name}'." for name in lacking))
     expires = parts["X-Amz-Expires"]
-    if not (expires.isascii() and expires.isdigit() and int(expires) <= 604_800):
+    if not (expires.isascii() and expires.isdigit() and len(expires) <= 6 and int(expires) <= 604_800):
         raise CallerError.named(
             "AuthorizationQueryParametersError", "X-Amz-Expires must be a number of seconds, at most a week (604800)", 400
         )

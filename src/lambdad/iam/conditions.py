@@ -7,7 +7,8 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-si
   with `IfExists` it is true;
 - one of several values of the policy is enough; a negated operator asks that none matches;
 - `ForAllValues` asks it of every value of the request, and is true without any, or with an empty one; `ForAnyValue` of at
-  least one. `IfExists` changes nothing of these two (https://iam.cloudcopilot.io/resources/operators).
+  least one, and not of an empty one. `IfExists` changes nothing of these two, which the documentation does not say
+  (https://iam.cloudcopilot.io/resources/operators).
 
 Where AWS is silent: an operator without a qualifier on a key with several values asks it of one of them, negated of all; a
 value of the request that is no number, date or address does not match.

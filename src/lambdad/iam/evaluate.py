@@ -95,6 +95,7 @@ class Finding(Struct, frozen=True):
 
 
 def decide(request: Request, policies: Policies) -> Decision:
+    """By the five rules above. Where several kinds lack an Allow, the reason is one of them, as in AWS's messages."""
     action = request.action.lower()
     denied = _explicit_deny(request, policies, action)
     if denied is not None:
@@ -181,7 +182,8 @@ def _all(policies: Policies) -> Iterator[NamedPolicy]:
 
 
 def denial(request: Request, decision: Decision) -> str:
-    """AWS's sentence for a decision that denies. Without the resource where it is empty, or a role to be assumed."""
+    """AWS's sentence for a decision that denies. It names no resource where that is empty, nor the role that was to be
+    assumed; Lambda says `on resource: *` of operations without one."""
     resource = f" on resource: {request.resource}" if request.resource and decision.kind != "trust" else ""
     explicit, implicit = _PHRASES[decision.kind or "identity"]
     reason = (

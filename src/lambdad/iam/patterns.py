@@ -4,8 +4,9 @@ Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_ele
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html (variables, their defaults, `${*}`, `${?}`,
 `${$}`) and, for ARNs, https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html.
 
-The value of a variable is literal text: a `*` in a user's name is no wildcard. A variable that the request has no single
-value for, and that has no default, makes its pattern match nothing.
+A variable that the request has no single value for, and that has no default, makes its pattern match nothing, also that of a
+NotResource or of a negated operator. What we chose: the value of a variable is literal text, so a `*` in a tag is no wildcard;
+a wildcard in a Resource reaches over colons, like over anything.
 """
 
 import re

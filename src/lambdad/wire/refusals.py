@@ -107,7 +107,8 @@ def _query_code(error: LambdadError, shape: Shape | None) -> str:
         return str(named)
     if shape is not None:
         return str(shape.traits.get("error", {}).get("code") or error.code)
-    return error.code.removesuffix("Exception")
+    # https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
+    return "ValidationError" if error.code == "ValidationException" else error.code.removesuffix("Exception")
 
 
 def _query(error: LambdadError, shape: Shape | None, status: int, request_id: str, model: Model | None) -> Response:

@@ -2,8 +2,8 @@
 
 Start, in the order of the stack from the floor up: 1. the data directory is locked and opened · 2. the host is looked at and
 sandboxes are opened · 3. records, packages and logs are read · 4. identities, SQS · 5. worker, placement, worker manager,
-counter, frontend, pollers · 6. control and events take up what was left unfinished · 7. the edge listens. Then, and only then, the
-node is ready.
+counter, frontend, pollers · 6. control and events take up what was left unfinished · 7. the edge listens. Then, and only then,
+the node is ready.
 
 Stop, the other way round: 1. the pollers receive and the edge accepts no more; what runs is finished, within the grace
 period · 2. events and batches that run, then streams · 3. control · 4. environments · 5. SQS · 6. logs are written out ·

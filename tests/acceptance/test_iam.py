@@ -86,7 +86,7 @@ def test_errors_as_boto3_shows_them(server: Server) -> None:
         "arn:aws:iam::000000000000:role/no",
     )
     assert refused(sts.get_federation_token, Name="ann")[0] == 501
-    assert refused(iam.create_group, GroupName="g")[0] == 501
+    assert refused(iam.create_instance_profile, InstanceProfileName="p")[0] == 501
 
 
 def test_pages_are_walked_by_boto3(server: Server) -> None:

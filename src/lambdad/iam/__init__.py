@@ -1,4 +1,4 @@
-"""Identities: users, their access keys, roles, managed policies; and temporary credentials.
+"""Identities: users, their access keys, groups, roles, managed policies; and temporary credentials.
 
 Owns: what an identity is (`entities`, `ids`, `arns`), all of them in memory, kept current by a watch (`directory`), the only
 writer (`write`, which only `services.iam` may import), AWS's own policies (`managed`), sessions that nobody stores

@@ -29,7 +29,7 @@ class Principal:
     session: str = ""
 
 
-def identity_arn(account: str, kind: Literal["user", "role", "policy"], path: str, name: str) -> str:
+def identity_arn(account: str, kind: Literal["user", "group", "role", "policy"], path: str, name: str) -> str:
     return f"arn:aws:iam::{account}:{kind}{path}{name}"
 
 

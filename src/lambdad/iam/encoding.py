@@ -8,15 +8,16 @@ from typing import Final
 import msgspec
 
 from lambdad.domain.errors import PlatformError
-from lambdad.iam.entities import ManagedPolicy, Role, User
+from lambdad.iam.entities import Group, ManagedPolicy, Role, User
 
-Entity = User | Role | ManagedPolicy
+Entity = User | Group | Role | ManagedPolicy
 
 PREFIX: Final = "iam/"
 
 _ENCODER = msgspec.json.Encoder()
 _DECODERS: dict[str, msgspec.json.Decoder[Entity]] = {
     "user": msgspec.json.Decoder(User),
+    "group": msgspec.json.Decoder(Group),
     "role": msgspec.json.Decoder(Role),
     "policy": msgspec.json.Decoder(ManagedPolicy),
 }
@@ -27,6 +28,8 @@ def key_of(entity: Entity) -> str:
     match entity:
         case User():
             kind = "user"
+        case Group():
+            kind = "group"
         case Role():
             kind = "role"
         case ManagedPolicy():

@@ -1,4 +1,4 @@
-"""What IAM keeps: users with their access keys, roles, managed policies. Pure; one record each.
+"""What IAM keeps: users with their access keys, groups, roles, managed policies. Pure; one record each.
 
 All that belongs to one identity is in its record, so that every change of it is one compare-and-set. Names are unique in their
 account without regard to case: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
@@ -22,7 +22,7 @@ class AccessKey(Struct, frozen=True):
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """What users and roles have in common."""
+    """What users, groups and roles have in common. Groups have neither tags nor a boundary, as on AWS."""
 
     account: str
     name: str
@@ -40,10 +40,18 @@ class Identity(Struct, frozen=True, kw_only=True):
 
 class User(Identity, frozen=True, kw_only=True):
     keys: tuple[AccessKey, ...] = ()
+    groups: tuple[str, ...] = ()
+    """Unique ids of those it is in: a group can be renamed."""
 
     @property
     def arn(self) -> str:
         return identity_arn(self.account, "user", self.path, self.name)
+
+
+class Group(Identity, frozen=True, kw_only=True):
+    @property
+    def arn(self) -> str:
+        return identity_arn(self.account, "group", self.path, self.name)
 
 
 class Role(Identity, frozen=True, kw_only=True):

@@ -11,12 +11,15 @@ KEY_ID: Final = 5
 SECRET: Final = 30
 """Bytes of randomness that each of them takes."""
 
+KEY_ID_LENGTH: Final = 20
+"""Characters."""
+
 _ACCOUNT_SHIFT: Final = 7
 _ACCOUNT_MASK: Final = (1 << 40) - 1
 
 
-def unique_id(prefix: Literal["AIDA", "AROA", "ANPA"], randomness: bytes) -> str:
-    """Of a user, a role, a managed policy: 21 characters, never used again, e.g. `AROA3XFRBF535PLBIFPI4`."""
+def unique_id(prefix: Literal["AIDA", "AROA", "AGPA", "ANPA"], randomness: bytes) -> str:
+    """Of a user, a role, a group, a managed policy: 21 characters, never used again, e.g. `AROA3XFRBF535PLBIFPI4`."""
     return prefix + b32encode(randomness).decode()[:17]
 
 
@@ -32,7 +35,7 @@ def access_key_id(prefix: Literal["AKIA", "ASIA"], account: str, randomness: byt
 
 def account_of(key_id: str) -> str | None:
     """The account that an access key id names; None for a text that is no such id."""
-    if len(key_id) != 20 or not key_id.startswith(("AKIA", "ASIA")):
+    if len(key_id) != KEY_ID_LENGTH or not key_id.startswith(("AKIA", "ASIA")):
         return None
     try:
         high = int.from_bytes(b32decode(key_id[4:])[:6], "big")

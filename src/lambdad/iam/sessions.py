@@ -82,8 +82,9 @@ def issue(claims: Claims, key: bytes, randomness: bytes) -> Credentials:
 
 def read(token: str, access_key_id: str, key: bytes, now: float) -> tuple[Claims, str]:
     """The claims and the secret access key. Raises InvalidToken, or ExpiredToken for one that is genuine but over."""
-    if len(token) > LONGEST:
-        raise InvalidToken("too long")
+    # Ids are all of one length, so that no byte can move between id and claims under the same seal.
+    if len(token) > LONGEST or len(access_key_id) != ids.KEY_ID_LENGTH:
+        raise InvalidToken("too long, or not for an access key id")
     try:
         data = b64decode(token, validate=True)
         given_id = access_key_id.encode("ascii")

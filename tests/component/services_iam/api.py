@@ -47,7 +47,7 @@ class Api:
 
     def chance(self, size: int) -> bytes:
         self._chances += 1
-        return self._chances.to_bytes(size, "big")
+        return self._chances.to_bytes(size, "little")
 
     async def restart(self) -> None:
         await self.directory.close()

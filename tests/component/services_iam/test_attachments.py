@@ -1,4 +1,4 @@
-"""Policies, boundaries and tags at users and roles alike."""
+"""Policies at users, groups and roles alike; boundaries and tags at users and roles."""
 
 import asyncio
 import json
@@ -9,15 +9,22 @@ import pytest
 from .api import ACCOUNT, ALLOW, BASIC, Api
 
 KINDS = pytest.mark.parametrize("noun", ["User", "Role"])
+ALL_KINDS = pytest.mark.parametrize("noun", ["User", "Group", "Role"])
 
 
 async def owner(api: Api, noun: str) -> dict[str, str]:
     """The parameter that names it."""
-    await (api.user("x") if noun == "User" else api.role("x"))
+    match noun:
+        case "User":
+            await api.user("x")
+        case "Group":
+            await api.call("CreateGroup", GroupName="x")
+        case _:
+            await api.role("x")
     return {f"{noun}Name": "x"}
 
 
-@KINDS
+@ALL_KINDS
 async def test_inline_policies(api: Api, noun: str) -> None:
     it = await owner(api, noun)
     for name in ("b", "a", "c"):
@@ -38,7 +45,7 @@ async def test_inline_policies(api: Api, noun: str) -> None:
     )
 
 
-@pytest.mark.parametrize(("noun", "limit"), [("User", 2048), ("Role", 10240)])
+@pytest.mark.parametrize(("noun", "limit"), [("User", 2048), ("Group", 5120), ("Role", 10240)])
 async def test_inline_policies_have_a_size_together(api: Api, noun: str, limit: int) -> None:
     it = await owner(api, noun)
     half = json.dumps({"Version": "2012-10-17", "Statement": [], "Id": "x" * (limit // 2)})
@@ -49,7 +56,7 @@ async def test_inline_policies_have_a_size_together(api: Api, noun: str, limit: 
     )
 
 
-@KINDS
+@ALL_KINDS
 async def test_attached_policies(api: Api, noun: str) -> None:
     it, arn = await owner(api, noun), await api.policy(Path="/team/")
     await api.call(f"Attach{noun}Policy", **it, PolicyArn=BASIC)
@@ -79,7 +86,7 @@ async def test_attached_policies(api: Api, noun: str) -> None:
     )
 
 
-@KINDS
+@ALL_KINDS
 async def test_ten_policies_can_be_attached(api: Api, noun: str) -> None:
     it = await owner(api, noun)
     for number in range(10):

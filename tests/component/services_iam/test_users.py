@@ -134,10 +134,9 @@ async def test_access_keys(api: Api) -> None:
     assert (await api.refuses("GetAccessKeyLastUsed", AccessKeyId=second["AccessKeyId"]))[0] == "NoSuchEntity"
 
 
-async def test_there_are_no_groups_and_no_aliases(api: Api) -> None:
+async def test_an_account_as_a_whole(api: Api) -> None:
     await api.user()
-    assert (await api.call("ListGroupsForUser", UserName="ann"))["Groups"] == []
-    assert (await api.refuses("ListGroupsForUser", UserName="no"))[0] == "NoSuchEntity"
+    await api.call("CreateGroup", GroupName="staff")
     assert (await api.call("ListAccountAliases"))["AccountAliases"] == []
     summary = (await api.call("GetAccountSummary"))["SummaryMap"]
-    assert (summary["Users"], summary["Roles"], summary["AccessKeysPerUserQuota"]) == (1, 0, 2)
+    assert (summary["Users"], summary["Groups"], summary["Roles"], summary["AccessKeysPerUserQuota"]) == (1, 1, 0, 2)

@@ -45,7 +45,7 @@ class Api:
 
     def chance(self, size: int) -> bytes:
         self._chances += 1
-        return self._chances.to_bytes(size, "big")
+        return self._chances.to_bytes(size, "little")
 
     async def role(self, name: str = "worker", principal: object = "*", **params: Any) -> str:
         made = await self.iam.operations["CreateRole"](

@@ -15,11 +15,6 @@ class Account:
         """There are none."""
         return {"AccountAliases": [], "IsTruncated": False}
 
-    async def groups_of_user(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        """There are no groups; the tools that delete a user ask first."""
-        self._ledger.user(caller.account, params["UserName"])
-        return {"Groups": [], "IsTruncated": False}
-
     async def summary(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         directory, account = self._ledger.directory, caller.account
         counts = {
@@ -29,12 +24,16 @@ class Account:
             "RolesQuota": checks.ROLES,
             "Policies": len(directory.policies(account)),
             "PoliciesQuota": checks.POLICIES,
-            "Groups": 0,
+            "Groups": len(directory.groups(account)),
+            "GroupsQuota": checks.GROUPS,
+            "GroupsPerUserQuota": checks.MEMBERSHIPS,
             "AccessKeysPerUserQuota": checks.KEYS,
             "AttachedPoliciesPerUserQuota": checks.ATTACHED,
+            "AttachedPoliciesPerGroupQuota": checks.ATTACHED,
             "AttachedPoliciesPerRoleQuota": checks.ATTACHED,
             "AssumeRolePolicySizeQuota": checks.TRUST,
             "UserPolicySizeQuota": checks.INLINE_USER,
+            "GroupPolicySizeQuota": checks.INLINE_GROUP,
             "RolePolicySizeQuota": checks.INLINE_ROLE,
             "PolicySizeQuota": checks.MANAGED,
             "VersionsPerPolicyQuota": checks.VERSIONS,

@@ -1,4 +1,4 @@
-"""Managed policies at users and at roles: attached, or as a permissions boundary.
+"""Managed policies at users, groups and roles: attached, or as a permissions boundary.
 
 A policy that something refers to can't be deleted. So who comes to refer to it makes sure, in the same commit, that it is
 still there.
@@ -32,7 +32,7 @@ class Attachments:
             policy = _attachable(self._ledger, caller.account, arn)
             if arn in owner.attached:
                 return [], None
-            checks.room(len(owner.attached), self._kind.quota, checks.ATTACHED)
+            checks.room(len(owner.attached), f"PoliciesPer{self._kind.title}", checks.ATTACHED)
             return [changed(owner, attached=(*owner.attached, arn)), *_still(policy)], None
 
         await self._ledger.decide(decide)
@@ -72,7 +72,7 @@ class Attachments:
         def decide() -> tuple[list[Pair], None]:
             owner = self._kind.named(self._ledger, caller, params)
             if owner.boundary is None:
-                raise errors.no_entity(f"{self._kind.noun.capitalize()} {owner.name} does not have a permissions boundary.")
+                raise errors.no_entity(f"{self._kind.title} {owner.name} does not have a permissions boundary.")
             return [changed(owner, boundary=None)], None
 
         await self._ledger.decide(decide)

@@ -10,17 +10,21 @@ from lambdad.iam import arns
 from lambdad.services.iam import errors
 
 USERS: Final = 5000
+GROUPS: Final = 300
 ROLES: Final = 1000
 POLICIES: Final = 1500
 """Of one account."""
 KEYS: Final = 2
 """Of one user."""
+MEMBERSHIPS: Final = 10
+"""Groups of one user."""
 ATTACHED: Final = 10
-"""Managed policies of one user or role."""
+"""Managed policies of one user, group or role."""
 VERSIONS: Final = 5
 """Of one managed policy."""
 TAGS: Final = 50
 INLINE_USER: Final = 2048
+INLINE_GROUP: Final = 5120
 INLINE_ROLE: Final = 10_240
 """Characters of all inline policies together, white space not counted."""
 TRUST: Final = 2048

@@ -1,4 +1,4 @@
-"""Inline policies of users and of roles."""
+"""Inline policies of users, groups and roles."""
 
 from typing import Any
 

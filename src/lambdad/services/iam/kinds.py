@@ -1,41 +1,46 @@
-"""Users and roles have policies, boundaries and tags alike; what differs is here."""
+"""Users, groups and roles have policies alike, and users and roles tags and boundaries; what differs is here."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from msgspec.structs import replace
 
 from lambdad.domain.caller import Caller
-from lambdad.iam.entities import Role, User
+from lambdad.iam.entities import Group, Role, User
 from lambdad.iam.write import Pair
 from lambdad.services.iam import checks
 from lambdad.services.iam.ledger import Ledger
 
-Owner = User | Role
+Owner = User | Group | Role
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    noun: str
-    """As texts have it, e.g. `user`."""
-    parameter: str
-    """That names one, e.g. `UserName`."""
+    title: str
+    """As operations and parameters have it, e.g. `User`."""
+    find: Callable[[Ledger, str, str], Owner]
+    """By account and name. Raises NoSuchEntity."""
     inline_limit: int
     """Characters of its inline policies together."""
 
     @property
-    def quota(self) -> str:
-        """Of attached policies."""
-        return f"PoliciesPer{self.noun.capitalize()}"
+    def noun(self) -> str:
+        return self.title.lower()
+
+    @property
+    def parameter(self) -> str:
+        """That names one, e.g. `UserName`."""
+        return f"{self.title}Name"
 
     def named(self, ledger: Ledger, caller: Caller, params: dict[str, Any]) -> Owner:
         """Raises NoSuchEntity."""
-        name = params[self.parameter]
-        return ledger.user(caller.account, name) if self is USER else ledger.role(caller.account, name)
+        return self.find(ledger, caller.account, params[self.parameter])
 
 
-USER: Final = Kind("user", "UserName", checks.INLINE_USER)
-ROLE: Final = Kind("role", "RoleName", checks.INLINE_ROLE)
+USER: Final = Kind("User", Ledger.user, checks.INLINE_USER)
+GROUP: Final = Kind("Group", Ledger.group, checks.INLINE_GROUP)
+ROLE: Final = Kind("Role", Ledger.role, checks.INLINE_ROLE)
 
 
 def changed(owner: Owner, **members: Any) -> Pair:

@@ -7,7 +7,7 @@ from lambdad.domain.caller import Caller
 from lambdad.iam.arns import parse_principal
 from lambdad.iam.directory import Directory
 from lambdad.iam.documents import CheckDocument, DocumentKind
-from lambdad.iam.entities import ManagedPolicy, Role, User
+from lambdad.iam.entities import Group, ManagedPolicy, Role, User
 from lambdad.iam.write import Pair, Stale, Writer
 from lambdad.services.iam import errors
 from lambdad.wire.api import Handler as Handler
@@ -79,6 +79,12 @@ class Ledger:
                 raise errors.validation("Must specify userName when calling with non-User credentials")
             name = principal.name
         return self.user(caller.account, name)
+
+    def group(self, account: str, name: str) -> Group:
+        found = self.directory.group(account, name)
+        if found is None:
+            raise errors.not_found("group", name)
+        return found
 
     def role(self, account: str, name: str) -> Role:
         found = self.directory.role(account, name)

@@ -7,19 +7,20 @@ from typing import Any
 from lambdad.domain.caller import Caller
 from lambdad.iam.arns import AWS
 from lambdad.iam.directory import Directory
-from lambdad.iam.entities import ManagedPolicy, PolicyVersion, Role, User
+from lambdad.iam.entities import Group, ManagedPolicy, PolicyVersion, Role, User
 from lambdad.iam.ids import UNIQUE_ID, unique_id
 from lambdad.iam.write import Pair
 from lambdad.services.iam import checks, errors, show
+from lambdad.services.iam.kinds import Owner
 from lambdad.services.iam.ledger import Ledger
 from lambdad.services.iam.pages import page
 
 
 class Usage:
-    """How many of an account's users and roles have each managed policy attached, and as a boundary."""
+    """How many of an account's users, groups and roles have each managed policy attached, and as a boundary."""
 
     def __init__(self, directory: Directory, account: str) -> None:
-        owners = [*directory.users(account), *directory.roles(account)]
+        owners = [*directory.users(account), *directory.groups(account), *directory.roles(account)]
         self.attached = Counter(arn for owner in owners for arn in owner.attached)
         self.bounding = Counter(owner.boundary for owner in owners)
 
@@ -97,21 +98,24 @@ class Policies:
         return {}
 
     async def entities(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        """Users and roles that have it; pages go through the roles first."""
+        """Users, groups and roles that have it; pages go through their ARNs."""
         checks.policy_arn(params["PolicyArn"])
         policy, kind = self._ledger.policy(caller.account, params["PolicyArn"]), params.get("EntityFilter")
-        owners: list[User | Role] = []
+        directory, owners = self._ledger.directory, list[Owner]()
+        if kind in (None, "Group"):
+            owners += _having(directory.groups(caller.account), policy.arn, params)
         if kind in (None, "User"):
-            owners += _having(self._ledger.directory.users(caller.account), policy.arn, params)
+            owners += _having(directory.users(caller.account), policy.arn, params)
         if kind in (None, "Role"):
-            owners += _having(self._ledger.directory.roles(caller.account), policy.arn, params)
+            owners += _having(directory.roles(caller.account), policy.arn, params)
         found, more = page(sorted(owners, key=lambda owner: owner.arn), lambda owner: owner.arn, params)
+        groups = [{"GroupName": owner.name, "GroupId": owner.id} for owner in found if isinstance(owner, Group)]
         users = [{"UserName": owner.name, "UserId": owner.id} for owner in found if isinstance(owner, User)]
         roles = [{"RoleName": owner.name, "RoleId": owner.id} for owner in found if isinstance(owner, Role)]
-        return {"PolicyGroups": [], "PolicyUsers": users, "PolicyRoles": roles} | more
+        return {"PolicyGroups": groups, "PolicyUsers": users, "PolicyRoles": roles} | more
 
 
-def _having(owners: Iterable[User | Role], arn: str, params: dict[str, Any]) -> list[User | Role]:
+def _having(owners: Iterable[Owner], arn: str, params: dict[str, Any]) -> list[Owner]:
     prefix, usage = params.get("PathPrefix") or "/", params.get("PolicyUsageFilter")
     return [
         owner

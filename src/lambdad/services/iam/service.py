@@ -8,8 +8,9 @@ from lambdad.iam.write import Writer
 from lambdad.services.iam.access_keys import AccessKeys
 from lambdad.services.iam.account import Account
 from lambdad.services.iam.attachments import Attachments
+from lambdad.services.iam.groups import Groups
 from lambdad.services.iam.inline import InlinePolicies
-from lambdad.services.iam.kinds import ROLE, USER, Kind
+from lambdad.services.iam.kinds import GROUP, ROLE, USER, Kind
 from lambdad.services.iam.ledger import Handler, Ledger
 from lambdad.services.iam.policies import Policies, own_policy
 from lambdad.services.iam.roles import Roles
@@ -40,8 +41,12 @@ class IamService:
             **_users(ledger),
             **_roles(ledger),
             **_policies(ledger),
-            **_of_kind(ledger, USER, "User"),
-            **_of_kind(ledger, ROLE, "Role"),
+            **_groups(ledger),
+            **_policies_of(ledger, USER),
+            **_policies_of(ledger, GROUP),
+            **_policies_of(ledger, ROLE),
+            **_bounds_of(ledger, USER),
+            **_bounds_of(ledger, ROLE),
             **_account(ledger),
         }
 
@@ -104,8 +109,22 @@ def _policies(ledger: Ledger) -> dict[str, Handler]:
     }
 
 
-def _of_kind(ledger: Ledger, kind: Kind, noun: str) -> dict[str, Handler]:
-    inline, attachments = InlinePolicies(ledger, kind), Attachments(ledger, kind)
+def _groups(ledger: Ledger) -> dict[str, Handler]:
+    groups = Groups(ledger)
+    return {
+        "CreateGroup": groups.create,
+        "GetGroup": groups.get,
+        "ListGroups": groups.list,
+        "UpdateGroup": groups.update,
+        "DeleteGroup": groups.delete,
+        "AddUserToGroup": groups.add_user,
+        "RemoveUserFromGroup": groups.remove_user,
+        "ListGroupsForUser": groups.list_of_user,
+    }
+
+
+def _policies_of(ledger: Ledger, kind: Kind) -> dict[str, Handler]:
+    inline, attachments, noun = InlinePolicies(ledger, kind), Attachments(ledger, kind), kind.title
     return {
         f"Put{noun}Policy": inline.put,
         f"Get{noun}Policy": inline.get,
@@ -114,9 +133,15 @@ def _of_kind(ledger: Ledger, kind: Kind, noun: str) -> dict[str, Handler]:
         f"Attach{noun}Policy": attachments.attach,
         f"Detach{noun}Policy": attachments.detach,
         f"ListAttached{noun}Policies": attachments.list,
-        f"Put{noun}PermissionsBoundary": attachments.put_boundary,
-        f"Delete{noun}PermissionsBoundary": attachments.delete_boundary,
-        **_tags(ledger, kind.named, noun),
+    }
+
+
+def _bounds_of(ledger: Ledger, kind: Kind) -> dict[str, Handler]:
+    attachments = Attachments(ledger, kind)
+    return {
+        f"Put{kind.title}PermissionsBoundary": attachments.put_boundary,
+        f"Delete{kind.title}PermissionsBoundary": attachments.delete_boundary,
+        **_tags(ledger, kind.named, kind.title),
     }
 
 
@@ -130,5 +155,4 @@ def _account(ledger: Ledger) -> dict[str, Handler]:
     return {
         "ListAccountAliases": account.aliases,
         "GetAccountSummary": account.summary,
-        "ListGroupsForUser": account.groups_of_user,
     }

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from lambdad.iam.entities import AccessKey, Identity, ManagedPolicy, PolicyVersion, Role, User
+from lambdad.iam.entities import AccessKey, Group, Identity, ManagedPolicy, PolicyVersion, Role, User
 
 
 def document(text: str) -> str:
@@ -33,6 +33,10 @@ def listed_user(user: User) -> dict[str, Any]:
 
 def user(user: User) -> dict[str, Any]:
     return listed_user(user) | _bounded(user) | _tagged(user.tags)
+
+
+def group(group: Group) -> dict[str, Any]:
+    return {"Path": group.path, "GroupName": group.name, "GroupId": group.id, "Arn": group.arn, "CreateDate": group.created}
 
 
 def listed_role(role: Role) -> dict[str, Any]:

@@ -79,6 +79,8 @@ class Users:
                 raise errors.conflict("Cannot delete entity, must delete policies first.")
             if user.keys:
                 raise errors.conflict("Cannot delete entity, must delete access keys first.")
+            if user.groups:
+                raise errors.conflict("Cannot delete entity, must remove users from group first.")
             return [(user, None)], None
 
         await self._ledger.decide(decide)

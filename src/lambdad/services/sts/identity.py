@@ -24,13 +24,11 @@ class Identity:
         claims, principal = self._session_of(caller), parse_principal(caller.principal_arn)
         if claims is not None and claims.role_id is not None:
             return f"{claims.role_id}:{claims.name}"
-        if principal is not None and principal.kind == "user":
-            user = self._directory.user(principal.account, principal.name)
-            return user.id if user is not None else principal.name
-        if principal is not None and principal.kind == "role":
-            role = self._directory.role(principal.account, principal.name)
-            return f"{role.id if role is not None else principal.name}:{principal.session}"
-        return caller.account
+        if principal is None or principal.kind == "root":
+            return caller.account
+        identity = self._directory.identity_of(caller.principal_arn)
+        found = identity.id if identity is not None else principal.name
+        return f"{found}:{principal.session}" if principal.kind == "role" else found
 
     async def key_info(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         """The account that the id names, whether there is such a key or not, as on AWS."""

@@ -6,6 +6,7 @@ The services are put together over a memory that holds nothing; none of them is 
 import sys
 import time
 
+from lambdad.assembly.identities import identities
 from lambdad.assembly.node import uuid_text
 from lambdad.control.api import AccountLimits
 from lambdad.control.service import LambdaControl
@@ -39,7 +40,8 @@ def services() -> list[Service]:
     )
     logs = Logs(substrate.key_values, substrate.timeline, time.time)
     sqs = SqsService(substrate.key_values, substrate.queues, now=time.time, new_id=uuid_text, url=str, run=0)
-    return [control, LogsService(logs, time.time, uuid_text), sqs]
+    known = identities(substrate.key_values, b"")
+    return [control, LogsService(logs, time.time, uuid_text), sqs, known.iam, known.sts]
 
 
 def text() -> str:

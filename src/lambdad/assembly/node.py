@@ -1,9 +1,9 @@
 """A node: every role in one process, on the embedded substrate.
 
 Start, in the order of the stack from the floor up: 1. the data directory is locked and opened · 2. the host is looked at and
-sandboxes are opened · 3. records, packages and logs are read · 4. SQS · 5. worker, placement, worker manager, counter,
-frontend, pollers · 6. control and events take up what was left unfinished · 7. the edge listens. Then, and only then, the node
-is ready.
+sandboxes are opened · 3. records, packages and logs are read · 4. identities, SQS · 5. worker, placement, worker manager,
+counter, frontend, pollers · 6. control and events take up what was left unfinished · 7. the edge listens. Then, and only then,
+the node is ready.
 
 Stop, the other way round: 1. the pollers receive and the edge accepts no more; what runs is finished, within the grace
 period · 2. events and batches that run, then streams · 3. control · 4. environments · 5. SQS · 6. logs are written out ·
@@ -26,6 +26,7 @@ from typing import Any
 from lambdad import __version__
 from lambdad.artifacts.service import PackageStore
 from lambdad.assembly.endpoints import PORT, FunctionEndpoints
+from lambdad.assembly.identities import Identities, identities, session_key
 from lambdad.assembly.metrics import metrics
 from lambdad.assembly.queues import Queues
 from lambdad.assembly.settings import Settings
@@ -143,6 +144,7 @@ class Node:
     async def _start(self) -> Ready:
         floor = await self._floor()
         endpoints = FunctionEndpoints()
+        known = await self._identities(floor)
         sqs = await self._sqs(floor)
         plane = self._data_plane(floor, endpoints, self._events(floor, sqs))
         links = CodeLinks(secrets.token_bytes(32), lambda: self._url, time.time)
@@ -156,7 +158,7 @@ class Node:
         self._stack.push_async_callback(end_what_was_accepted, plane.events, fleet, self._settings.grace)
         logs_service = LogsService(floor.logs, time.time, uuid_text)
         edge = Edge(
-            services=[control, logs_service, sqs],
+            services=[control, logs_service, sqs, known.iam, known.sts],
             frontend=plane.frontend,
             authenticator=AnyCredentials(self._settings.account),
             artifacts=floor.artifacts,
@@ -178,6 +180,12 @@ class Node:
         self._stack.push_async_callback(fleet.stop)  # whose polls would end at once, again and again
         self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         return Ready(self._url, floor.sandboxes.level, [each.identifier for each in floor.sandboxes.runtimes()])
+
+    async def _identities(self, floor: "_Floor") -> Identities:
+        known = identities(floor.substrate.key_values, session_key(self._settings.data_dir))
+        await known.directory.start()
+        self._stack.push_async_callback(known.directory.close)
+        return known
 
     async def _sqs(self, floor: "_Floor") -> SqsService:
         sqs = SqsService(

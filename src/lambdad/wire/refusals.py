@@ -21,6 +21,7 @@ _HEADERS = frozenset({"retry_after", "query_error"})
 _OLDER_NAMES = {
     "InvalidSignatureException": "SignatureDoesNotMatch",
     "UnrecognizedClientException": "InvalidClientTokenId",
+    "ValidationException": "ValidationError",
 }
 
 

@@ -231,6 +231,7 @@ def test_refusals(service: str, error: LambdadError, status: int, body: bytes, h
         ("sns", CallerError.named("NotFoundException", "m & <m>", 404), "NotFound"),
         ("s3", CallerError.named("NoSuchBucket", "m & <m>", 404, BucketName="b"), "NoSuchBucket"),
         ("sts", PlatformError("m & <m>"), "Service"),
+        ("sts", ValidationError("m & <m>"), "ValidationError"),
     ],
 )
 def test_clients_read_refusals(service: str, error: LambdadError, code: str, clients: dict[str, ServiceModel]) -> None:

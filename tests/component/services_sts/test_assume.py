@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from lambdad.iam.sessions import Claims
@@ -63,6 +65,9 @@ async def test_how_long_a_session_lasts(api: Api) -> None:
 
 
 USER = f"arn:aws:iam::{ACCOUNT}:user/ann"
+BOB = f"arn:aws:iam::{ACCOUNT}:user/bob"
+"""A policy of his own allows him to assume roles."""
+ASSUMES = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}]})
 
 
 @pytest.mark.parametrize(
@@ -70,8 +75,11 @@ USER = f"arn:aws:iam::{ACCOUNT}:user/ann"
     [
         ("*", "", True),
         ({"AWS": "*"}, USER, True),
-        ({"AWS": ACCOUNT}, USER, True),
-        ({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, USER, True),
+        ({"AWS": ACCOUNT}, "", True),
+        ({"AWS": ACCOUNT}, USER, False),
+        ({"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, USER, False),
+        ({"AWS": ACCOUNT}, BOB, True),
+        ({"AWS": "111111111111"}, BOB, False),
         ({"AWS": ["arn:aws:iam::111111111111:root", USER]}, USER, True),
         ({"AWS": f"{USER}x"}, USER, False),
         ({"AWS": USER}, "", False),
@@ -82,6 +90,10 @@ USER = f"arn:aws:iam::{ACCOUNT}:user/ann"
     ],
 )
 async def test_who_may(api: Api, principal: object, who: str, may: bool) -> None:
+    await api.role("r")
+    await api.iam.operations["CreateUser"](caller(), {"UserName": "bob"})
+    given = {"UserName": "bob", "PolicyName": "p", "PolicyDocument": ASSUMES}
+    await api.iam.operations["PutUserPolicy"](caller(), given)
     arn = await api.role(principal=principal)
     api.caller = caller(who)
     if may:
@@ -89,6 +101,16 @@ async def test_who_may(api: Api, principal: object, who: str, may: bool) -> None
     else:
         message = f"User: {api.caller.principal_arn} is not authorized to perform: sts:AssumeRole on resource: {arn}"
         assert await api.not_assumed(arn) == ("AccessDenied", message)
+
+
+async def test_an_external_id_is_asked_for(api: Api) -> None:
+    condition = {"StringEquals": {"sts:ExternalId": "the agreed one"}}
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole", "Condition": condition}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    arn = await api.role(AssumeRolePolicyDocument=document)
+    assert (await api.not_assumed(arn))[0] == "AccessDenied"
+    assert (await api.not_assumed(arn, ExternalId="another"))[0] == "AccessDenied"
+    await api.assume(arn, ExternalId="the agreed one")
 
 
 async def test_of_a_role_that_is_not_there_no_more_is_said(api: Api) -> None:

@@ -1,10 +1,12 @@
 """Temporary credentials: AssumeRole, GetSessionToken."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from lambdad.domain.access import Need, tag_context
 from lambdad.domain.caller import Caller
 from lambdad.iam import ids, sessions
+from lambdad.iam.access import Access, SessionOf, named
 from lambdad.iam.arns import parse_principal, session_arn
 from lambdad.iam.directory import Directory
 from lambdad.iam.entities import Role
@@ -12,16 +14,12 @@ from lambdad.iam.policies import MalformedPolicy, parse
 from lambdad.iam.sessions import Claims
 from lambdad.services.sts import errors
 from lambdad.services.sts.tags import session_tags
-from lambdad.services.sts.trust import MayAssume
 
 HOUR: Final = 3600
 HALF_A_DAY: Final = 43_200
 """Seconds of a session token, unless asked for otherwise."""
 POLICIES: Final = 2048
 """Characters of a session policy and the ARNs of managed ones together."""
-
-SessionOf = Callable[[Caller], Claims | None]
-"""The session in which a caller calls; None for a user or the root user."""
 
 
 class Assume:
@@ -34,14 +32,14 @@ class Assume:
         key: bytes,
         now: Callable[[], float],
         chance: Callable[[int], bytes],
-        may_assume: MayAssume,
+        access: Access,
         session_of: SessionOf,
     ) -> None:
         self._directory = directory
         self._key = key
         self._now = now
         self._chance = chance
-        self._may_assume = may_assume
+        self._access = access
         self._session_of = session_of
 
     async def role(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
@@ -49,12 +47,18 @@ class Assume:
         if role is None:
             raise errors.not_authorized(caller, params["RoleArn"])
         _refuse_mfa(params)
-        self._may_assume(caller, role, params)
+        self._require_trust(caller, role, params)
         claims = self._claims(caller, role, params)
         credentials, size = self._issue(claims)
         user = {"AssumedRoleId": f"{role.id}:{claims.name}", "Arn": claims.principal}
         packed = {"PackedPolicySize": size} if claims.policies or claims.policy_arns or claims.tags else {}
         return {"Credentials": credentials, "AssumedRoleUser": user, "SourceIdentity": claims.source_identity} | packed
+
+    def _require_trust(self, caller: Caller, role: Role, params: dict[str, Any]) -> None:
+        """What is said is the same as of a role that is not there."""
+        need = Need("sts:AssumeRole", role.account, role.arn, _context(params))
+        if not self._access.decide(caller, need, named(role.arn, role.trust, "trust"))[1].allowed:
+            raise errors.not_authorized(caller, role.arn)
 
     def _claims(self, caller: Caller, role: Role, params: dict[str, Any]) -> Claims:
         calling, issued = self._session_of(caller), int(self._now())
@@ -117,6 +121,16 @@ class Assume:
             "Expiration": claims.expires,
         }
         return shown, 100 * len(made.session_token) // sessions.LONGEST
+
+
+def _context(params: dict[str, Any]) -> dict[str, str | Sequence[str]]:
+    """https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html"""
+    texts = {"sts:externalid": "ExternalId", "sts:rolesessionname": "RoleSessionName", "sts:sourceidentity": "SourceIdentity"}
+    keys: dict[str, str | Sequence[str]] = {key: params[name] for key, name in texts.items() if params.get(name) is not None}
+    keys |= tag_context({tag["Key"]: tag["Value"] for tag in params.get("Tags") or ()})
+    if params.get("TransitiveTagKeys"):
+        keys["sts:transitivetagkeys"] = tuple(params["TransitiveTagKeys"])
+    return keys
 
 
 def _duration(caller: Caller, role: Role, params: dict[str, Any]) -> int:

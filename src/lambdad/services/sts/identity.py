@@ -3,11 +3,11 @@
 from typing import Any
 
 from lambdad.domain.caller import Caller
+from lambdad.iam.access import SessionOf
 from lambdad.iam.arns import parse_principal
 from lambdad.iam.directory import Directory
 from lambdad.iam.ids import account_of
 from lambdad.services.sts import errors
-from lambdad.services.sts.assume import SessionOf
 
 
 class Identity:

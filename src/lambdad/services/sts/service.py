@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
+from lambdad.iam.access import Access, SessionOf
 from lambdad.iam.directory import Directory
-from lambdad.services.sts.assume import Assume, SessionOf
+from lambdad.services.sts.assume import Assume
 from lambdad.services.sts.identity import Identity
-from lambdad.services.sts.trust import MayAssume, named_in_trust
 from lambdad.wire.api import Handler
 
 
@@ -20,7 +20,6 @@ class StsService:
         key: bytes,
         now: Callable[[], float],
         chance: Callable[[int], bytes],
-        may_assume: MayAssume = named_in_trust,
         session_of: SessionOf = lambda caller: None,
     ) -> None:
         assume = Assume(
@@ -28,7 +27,7 @@ class StsService:
             key=key,
             now=now,
             chance=chance,
-            may_assume=may_assume,
+            access=Access(directory, now, session_of),
             session_of=session_of,
         )
         identity = Identity(directory, session_of)

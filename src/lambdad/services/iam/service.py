@@ -13,6 +13,7 @@ from lambdad.services.iam.kinds import GROUP, ROLE, USER, Kind
 from lambdad.services.iam.ledger import Handler, Ledger
 from lambdad.services.iam.policies import Policies, own_policy
 from lambdad.services.iam.roles import Roles
+from lambdad.services.iam.simulate import Simulation
 from lambdad.services.iam.tags import Find, Tags
 from lambdad.services.iam.users import Users
 from lambdad.services.iam.versions import Versions
@@ -46,6 +47,7 @@ class IamService:
             **_bounds_of(ledger, USER),
             **_bounds_of(ledger, ROLE),
             **_account(ledger),
+            **_simulation(ledger),
         }
 
     def __repr__(self) -> str:
@@ -58,6 +60,11 @@ class IamService:
     @property
     def operations(self) -> Mapping[str, Handler]:
         return self._operations
+
+
+def _simulation(ledger: Ledger) -> dict[str, Handler]:
+    simulation = Simulation(ledger)
+    return {"SimulatePrincipalPolicy": simulation.principal, "SimulateCustomPolicy": simulation.custom}
 
 
 def _users(ledger: Ledger) -> dict[str, Handler]:

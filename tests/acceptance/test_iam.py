@@ -9,6 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.acceptance.functions import Maker
 from tests.acceptance.server import Server
 
 BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
@@ -51,7 +52,10 @@ def test_a_role_is_made_assumed_and_kept(own_server: Server) -> None:
     assert sts.get_access_key_info(AccessKeyId=key["AccessKeyId"])["Account"] == "000000000000"
     assumed = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="one", DurationSeconds=900)
     assert assumed["AssumedRoleUser"]["Arn"] == "arn:aws:sts::000000000000:assumed-role/worker/one"
-    assert who(own_server, assumed["Credentials"])["Account"] == "000000000000"
+    assert who(own_server, assumed["Credentials"])["Arn"] == "arn:aws:sts::000000000000:assumed-role/worker/one"
+    assert who(own_server, key)["Arn"] == "arn:aws:iam::000000000000:user/ann"
+    with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+        who(own_server, assumed["Credentials"] | {"SecretAccessKey": "another"})
     key_file = own_server.data_dir / "session-key"
     sealed_with = key_file.read_bytes()
     assert key_file.stat().st_mode & 0o777 == 0o600
@@ -70,6 +74,32 @@ def test_a_role_is_made_assumed_and_kept(own_server: Server) -> None:
     assert iam.get_user(UserName="ann")["User"]["UserId"] == user["UserId"]
     assert [each["AccessKeyId"] for each in iam.list_access_keys(UserName="ann")["AccessKeyMetadata"]] == [key["AccessKeyId"]]
     assert key_file.read_bytes() == sealed_with
+    again = who(own_server, assumed["Credentials"])
+    assert again["Arn"] == "arn:aws:sts::000000000000:assumed-role/worker/one", "sessions outlive a restart"
+
+
+WHO = """
+import boto3
+from botocore.exceptions import ClientError
+def handler(event, context):
+    found = [boto3.client("sts").get_caller_identity()["Arn"]]
+    for key, secret in event:
+        try:
+            boto3.client("sts", aws_access_key_id=key, aws_secret_access_key=secret).get_caller_identity()
+            found.append("let in")
+        except ClientError as error:
+            found.append(error.response["Error"]["Code"])
+    return found
+"""
+
+
+def test_a_function_is_its_execution_role_and_nobody_else(server: Server, make: Maker) -> None:
+    function = make.python_function(WHO)
+    assert function.invoke([["test", "test"], ["000000000000", "secret"]]) == [
+        f"arn:aws:sts::000000000000:assumed-role/lambda-role/{function.name}",
+        "InvalidClientTokenId",
+        "InvalidClientTokenId",
+    ]
 
 
 def test_errors_as_boto3_shows_them(server: Server) -> None:

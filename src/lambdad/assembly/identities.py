@@ -23,6 +23,8 @@ class Identities:
     directory: Directory
     iam: IamService
     sts: StsService
+    key: bytes
+    """That seals session tokens."""
 
 
 def identities(key_values: KeyValue, session_key: bytes) -> Identities:
@@ -31,7 +33,14 @@ def identities(key_values: KeyValue, session_key: bytes) -> Identities:
     return Identities(
         directory,
         IamService(directory, key_values, now=time.time, chance=secrets.token_bytes),
-        StsService(directory, key=session_key, now=time.time, chance=secrets.token_bytes),
+        StsService(
+            directory,
+            key=session_key,
+            now=time.time,
+            chance=secrets.token_bytes,
+            session_of=lambda caller: caller.session,
+        ),
+        session_key,
     )
 
 

@@ -16,7 +16,7 @@ import os
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from typing import Any
 
 from lambdad import __version__
 from lambdad.artifacts.service import PackageStore
+from lambdad.assembly.credentials import Keyring
 from lambdad.assembly.endpoints import PORT, FunctionEndpoints
 from lambdad.assembly.identities import Identities, identities, session_key
 from lambdad.assembly.metrics import metrics
@@ -35,9 +36,9 @@ from lambdad.control.api import AccountLimits
 from lambdad.control.service import LambdaControl
 from lambdad.counter.service import LocalCounter
 from lambdad.domain.errors import PlatformError
-from lambdad.domain.functions import Function, Version
+from lambdad.domain.functions import Function
 from lambdad.domain.runtimes import RUNTIMES
-from lambdad.edge.authenticate import AnyCredentials
+from lambdad.edge.authenticate import AnyCredentials, SignedRequests
 from lambdad.edge.downloads import CodeLinks
 from lambdad.edge.hosts import Hosts
 from lambdad.edge.server import Server
@@ -90,15 +91,6 @@ def new_trace() -> str:
     return new_trace_id(time.time(), secrets.randbits(BITS))
 
 
-def credentials_of(version: Version) -> Mapping[str, str]:
-    """Temporary credentials in the shape of AWS's. They open nothing: the socket says who calls, until IAM exists."""
-    return {
-        "AWS_ACCESS_KEY_ID": "ASIA" + secrets.token_hex(8).upper(),
-        "AWS_SECRET_ACCESS_KEY": secrets.token_urlsafe(30),
-        "AWS_SESSION_TOKEN": secrets.token_urlsafe(120),
-    }
-
-
 @dataclass(frozen=True, slots=True)
 class _Floor:
     """What stands before anything can be served."""
@@ -143,10 +135,12 @@ class Node:
 
     async def _start(self) -> Ready:
         floor = await self._floor()
-        endpoints = FunctionEndpoints()
         known = await self._identities(floor)
+        keyring = Keyring(known.directory, known.key, self._settings.max_age)
+        signed = SignedRequests(keyring.find, time.time)
+        endpoints = FunctionEndpoints(signed)
         sqs = await self._sqs(floor)
-        plane = self._data_plane(floor, endpoints, self._events(floor, sqs))
+        plane = self._data_plane(floor, endpoints, keyring, self._events(floor, sqs))
         links = CodeLinks(secrets.token_bytes(32), lambda: self._url, time.time)
         queues = Queues(sqs, RemoteQueues(self._settings.remote_queues))
         fleet = Fleet(floor.records, queues, plane.frontend.run_accepted, new_id=uuid_text, new_trace=new_trace)
@@ -160,7 +154,7 @@ class Node:
         edge = Edge(
             services=[control, logs_service, sqs, known.iam, known.sts],
             frontend=plane.frontend,
-            authenticator=AnyCredentials(self._settings.account),
+            authenticator=AnyCredentials(self._settings.account, signed),
             artifacts=floor.artifacts,
             links=links,
             hosts=Hosts(),
@@ -244,7 +238,7 @@ class Node:
         close(logs.close)
         return _Floor(substrate, sandboxes, records, artifacts, logs)
 
-    def _data_plane(self, floor: "_Floor", endpoints: FunctionEndpoints, events: Events) -> "_DataPlane":
+    def _data_plane(self, floor: "_Floor", endpoints: FunctionEndpoints, keyring: Keyring, events: Events) -> "_DataPlane":
         settings, close = self._settings, self._stack.push_async_callback
         registry = Registry()
         self._stack.callback(floor.records.listen(forget_in(registry)))
@@ -261,7 +255,7 @@ class Node:
             floor.logs,
             wall=time.time,
             new_id=lambda: uuid.uuid4().hex,
-            credentials=credentials_of,
+            credentials=keyring.of_function,
             capacity_mb=settings.memory,
             cores=processors(),
             serve_endpoint=endpoints.serve,

@@ -1,5 +1,7 @@
 """Who calls, and for which account and region: what the edge learnt of a request before a service sees it."""
 
+from typing import Any
+
 from msgspec import Struct
 
 from lambdad.domain.errors import AccessDenied
@@ -20,6 +22,9 @@ class Caller(Struct, frozen=True):
     """The `Host` by which the caller reaches lambdad: addresses that it is given begin with it."""
     trace_id: str | None = None
     """The request's `X-Amzn-Trace-Id`, unchecked: AWS's SDKs send that of the invocation in which they run, others anything."""
+
+    session: Any = None
+    """The claims of temporary credentials (`lambdad.iam.sessions.Claims`); None for users and the root user."""
 
     def denied(self, action: str, resource: str) -> AccessDenied:
         """What a caller of another account gets of Lambda, whether the resource exists or not."""

@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Callable, Collection
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -35,6 +35,8 @@ class Known(Struct, frozen=True):
     """Of temporary credentials: the token that their requests have to carry."""
     expires: float | None = None
     """Epoch seconds, of temporary credentials."""
+    session: Any = None
+    """What else is known of the session, for `Caller.session`."""
 
     def __repr__(self) -> str:
         return f"<Known {self.principal_arn}>"
@@ -53,7 +55,7 @@ class SignedRequests:
         now: Callable[[], float],
         services: Collection[str] | None = None,
     ) -> None:
-        self._find = find
+        self.find = find
         self._now = now
         self._services = services
         self._keys = SigningKeys()
@@ -61,9 +63,13 @@ class SignedRequests:
     def authenticate(self, request: Request, credential: Credential, request_id: str) -> Caller:
         """Raises CallerError: UnrecognizedClient for an unknown key or another session token than the key's, ExpiredToken for
         credentials that were temporary, and what `sigv4.verify` raises."""
-        known = self._find(credential)
+        known = self.find(credential)
         if known is None:
             raise refusals.unknown_key(credential)
+        return self.admit(request, credential, known, request_id)
+
+    def admit(self, request: Request, credential: Credential, known: Known, request_id: str) -> Caller:
+        """Raises CallerError as `authenticate` does."""
         if not _same(known.session_token or "", credential.session_token or ""):
             raise refusals.wrong_token(credential)
         now = self._now()
@@ -72,7 +78,7 @@ class SignedRequests:
             raise refusals.expired_token(credential)
         key, arn = credential.access_key_id, known.principal_arn
         host, trace_id = request.headers.get("host", ""), request.headers.get("x-amzn-trace-id")
-        return Caller(known.account, credential.region, request_id, key, arn, host, trace_id)
+        return Caller(known.account, credential.region, request_id, key, arn, host, trace_id, known.session)
 
 
 def _same(one: str, other: str) -> bool:
@@ -80,15 +86,21 @@ def _same(one: str, other: str) -> bool:
 
 
 class AnyCredentials:
-    """For loopback only: any key is the root user of an account, and no signature is checked.
+    """For loopback only: any key is the root user of an account, and its signature is not checked; but the keys that lambdad
+    itself has given out are those of their owners, by `signed`.
 
     A key id of twelve digits names the account itself, as other local AWS endpoints do it; any other is of the default account.
     """
 
-    def __init__(self, default_account: str = DEFAULT_ACCOUNT) -> None:
+    def __init__(self, default_account: str = DEFAULT_ACCOUNT, signed: SignedRequests | None = None) -> None:
         self._default = default_account
+        self._signed = signed
 
     def authenticate(self, request: Request, credential: Credential, request_id: str) -> Caller:
+        signed = self._signed
+        known = None if signed is None else signed.find(credential)
+        if signed is not None and known is not None:
+            return signed.admit(request, credential, known, request_id)
         key = credential.access_key_id
         account = key if len(key) == 12 and key.isascii() and key.isdigit() else self._default
         host, trace_id = request.headers.get("host", ""), request.headers.get("x-amzn-trace-id")

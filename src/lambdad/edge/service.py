@@ -109,7 +109,7 @@ class Edge:
         """Every operation but Invoke."""
 
     def seen_by(self, authenticator: Authenticator) -> "Edge":
-        """The same edge for callers that are known otherwise, e.g. by the socket on which they came.
+        """The same edge for callers that are told otherwise, e.g. for those inside sandboxes.
 
         They are not told how lambdad itself is: /_lambdad/state names the functions of every account.
         """

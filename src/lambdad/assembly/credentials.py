@@ -1,0 +1,75 @@
+"""Who has which credentials: access keys of users, sessions that STS made, and the execution roles of functions."""
+
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from lambdad.domain.functions import Version
+from lambdad.edge.authenticate import Known
+from lambdad.iam import ids, sessions
+from lambdad.iam.arns import session_arn
+from lambdad.iam.directory import Directory
+from lambdad.iam.sessions import Claims, ExpiredToken, InvalidToken
+from lambdad.wire.signature import Credential
+from lambdad.wire.signature_refusals import expired_token
+
+TOKENS: Final = 4096
+"""Session tokens whose seal was found good and is not looked at again."""
+MARGIN: Final = 3600
+"""Seconds between the end of an environment, which may be at work then for 15 minutes, and that of its credentials."""
+
+
+class Keyring:
+    """`key`: the server's, that seals session tokens; `lifetime`: seconds for which an environment may live, so that its
+    credentials outlive it."""
+
+    def __init__(self, directory: Directory, key: bytes, lifetime: float) -> None:
+        self._directory = directory
+        self._key = key
+        self._lifetime = lifetime
+        self._read: dict[tuple[str, str], tuple[Claims, str]] = {}
+
+    def find(self, credential: Credential) -> Known | None:
+        """None for a key that is not lambdad's, or was switched off. Raises ExpiredToken (CallerError)."""
+        if credential.session_token is None:
+            found = self._directory.access_key(credential.access_key_id)
+            if found is None or not found[1].active:
+                return None
+            user, key = found
+            return Known(key.secret, user.account, user.arn)
+        try:
+            claims, secret = self._session(credential.session_token, credential.access_key_id)
+        except InvalidToken:
+            return None
+        except ExpiredToken:
+            raise expired_token(credential) from None
+        return Known(secret, claims.account, claims.principal, credential.session_token, claims.expires, claims)
+
+    def _session(self, token: str, access_key_id: str) -> tuple[Claims, str]:
+        found = self._read.get((token, access_key_id))
+        if found is None:
+            found = sessions.read(token, access_key_id, self._key, time.time())
+            if len(self._read) >= TOKENS:
+                self._read.clear()
+            self._read[token, access_key_id] = found
+        return found
+
+    def of_function(self, version: Version) -> Mapping[str, str]:
+        """Environment variables: credentials of its execution role, in a session that has the function's name."""
+        issued, role = int(time.time()), self._directory.role_by_arn(version.role)
+        claims = Claims(
+            account=version.account,
+            principal=session_arn(version.account, version.role.rpartition("/")[2], version.name),
+            role=version.role,
+            role_id=None if role is None else role.id,
+            name=version.name,
+            issued=issued,
+            expires=issued + int(self._lifetime) + MARGIN,
+        )
+        made = sessions.issue(claims, self._key, secrets.token_bytes(ids.KEY_ID))
+        return {
+            "AWS_ACCESS_KEY_ID": made.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": made.secret_access_key,
+            "AWS_SESSION_TOKEN": made.session_token,
+        }

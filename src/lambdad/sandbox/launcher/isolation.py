@@ -71,7 +71,7 @@ def _write(path: str, text: str) -> None:
         os.close(fd)
 
 
-def drop_privileges(host_uid: Optional[int], user_namespaces: bool) -> None:
+def drop_privileges(host_uid: Optional[int], user_namespaces: bool, calls: kernel.Filter) -> None:
     """For good. `host_uid`: become this user of the host first; None where the launcher is an ordinary user's."""
     if host_uid is not None:
         os.setgroups([])
@@ -84,13 +84,15 @@ def drop_privileges(host_uid: Optional[int], user_namespaces: bool) -> None:
         kernel.unshare(kernel.NEWUSER)
         map_user(0 if host_uid is None else host_uid, 0 if host_uid is None else host_uid)
         forbid_user_namespaces()
-    give_up_capabilities()
+    give_up(calls)
 
 
-def give_up_capabilities() -> None:
-    """Out of every set, for this process and whatever comes of it."""
+def give_up(calls: kernel.Filter) -> None:
+    """The capabilities, out of every set, and the system calls that `calls` does not allow: for this process and whatever
+    comes of it."""
     kernel.drop_bounding_set()
     kernel.clear_ambient()
     kernel.drop_capabilities()
     kernel.no_new_privileges()
     kernel.set_dumpable(False)
+    calls.install()

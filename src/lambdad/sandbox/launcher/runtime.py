@@ -25,6 +25,7 @@ _BOOTSTRAPS = ("/var/runtime/bootstrap", "/var/task/bootstrap", "/opt/bootstrap"
 _NO_BOOTSTRAP = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
 _PACKAGE = "_lambdad_launcher"
 _PARTS = (
+    "calls",
     "forks",
     "gaps",
     "isolation",
@@ -35,6 +36,7 @@ _PARTS = (
     "nests",
     "processes",
     "runtime",
+    "seccomp",
     "supervisor",
 )
 _OWN = (_PACKAGE, *[_PACKAGE + "." + part for part in _PARTS])

@@ -52,10 +52,11 @@ def attacker(maker: Maker) -> Function:
 
 
 @pytest.fixture(scope="session")
-def native(maker: Maker, tmp_path_factory: pytest.TempPathFactory) -> Function:
+def native(maker: Maker, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Function:
     """A program in C that makes system calls without any library's help; answers {attempt: errno, 0 for success}."""
     binary = native_bootstrap(tmp_path_factory.mktemp("native"))
-    return maker.create({"bootstrap": binary}, Runtime="provided.al2023", Handler="none")
+    host = {"Variables": {"HOST_PORT": str(server.port), "HOST_PID": str(server.process.pid)}}
+    return maker.create({"bootstrap": binary}, Runtime="provided.al2023", Handler="none", Environment=host)
 
 
 @pytest.fixture(scope="session")

@@ -155,6 +155,31 @@ static void kernel(void)
 #endif
 }
 
+static void host(void)
+{
+    static const char *const files[] = {"/etc/shadow", "/root/.bashrc", "/proc/kcore", "/proc/kmsg", "/proc/1/environ", "/dev/mem",
+                                        "/dev/kmsg", "/dev/vda", "/dev/sda", "/sys/kernel", "/run/docker.sock", "/.lambdad/host",
+                                        "/proc/1/root/etc/shadow", "/proc/self/root/etc/shadow"};
+    char name[128];
+    for (unsigned i = 0; i < sizeof files / sizeof *files; i++) {
+        sprintf(name, "open %s", files[i]);
+        TRY(name, SYS_openat, -100L, files[i], (long)O_RDONLY);
+    }
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(getenv("HOST_PORT")))};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    TRY("connect to the host", SYS_connect, (long)fd, &address, (long)sizeof address);
+    close(fd);
+    TRY("signal to the host", SYS_kill, atol(getenv("HOST_PID")), 9L);
+    TRY("trace of the host", SYS_openat, -100L, "/proc/2147483647/mem", (long)O_RDWR);
+    for (long pid = 3; pid < 1000; pid++) {
+        if (pid != getpid())
+            syscall(SYS_kill, pid, 9L);
+    }
+    syscall(SYS_kill, -1L, 9L);
+    syscall(SYS_kill, 1L, 9L);
+}
+
 static size_t ask(const char *request, char *reply, size_t most)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(strchr(getenv("AWS_LAMBDA_RUNTIME_API"), ':') + 1))};
@@ -186,6 +211,7 @@ int main(void)
         mounts();
         others();
         kernel();
+        host();
         strcat(answer, "}");
         sprintf(request,
                 "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nHost: api\r\nConnection: close\r\n"

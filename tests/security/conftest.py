@@ -48,7 +48,7 @@ def make(server: Server) -> Iterator[Maker]:
 @pytest.fixture(scope="session")
 def attacker(maker: Maker) -> Function:
     """Executes the event's `source` and answers what it leaves in `answer`."""
-    return maker.python_function(ATTACKER, MemorySize=256)
+    return maker.python_function(ATTACKER, MemorySize=1769, Timeout=60)
 
 
 @pytest.fixture(scope="session")

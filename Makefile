@@ -21,7 +21,7 @@ unit: $(VENV)/tested
 	$(BIN)/python -m pytest tests/unit tests/component tests/contract
 
 acceptance: $(VENV)/tested
-	$(BIN)/python -m pytest tests/acceptance
+	$(BIN)/python -m pytest tests/acceptance tests/security
 
 format: $(VENV)/tested
 	$(BIN)/ruff format .

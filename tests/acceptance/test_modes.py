@@ -1,8 +1,5 @@
 """lambdad as an ordinary user, and without isolation where that was asked for."""
 
-import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +9,7 @@ import pytest
 
 from tests.acceptance.conftest import newest_python
 from tests.acceptance.functions import Maker, zipped
+from tests.acceptance.nobody import as_nobody
 from tests.acceptance.server import Server
 from tests.acceptance.test_snapstart import publish, together
 
@@ -75,30 +73,9 @@ while True:
 
 
 @pytest.fixture
-def nobody_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """lambdad run by the user nobody, from a copy that nobody can read, by an interpreter that nobody can run."""
-    if os.geteuid() != 0:
-        pytest.skip("the suite runs as an ordinary user already")
-    setpriv, interpreter = shutil.which("setpriv"), Path("/usr/bin/python3")
-    if setpriv is None or not interpreter.exists():
-        pytest.skip("needs setpriv and a Python that every user can run")
-    home = Path("/tmp") / f"lambdad-nobody-{os.getpid()}"
-    home.mkdir(mode=0o755)
-    subprocess.run([interpreter, "-m", "venv", home / "venv"], check=True)
-    project = Path(__file__).parents[2]
-    wheel_source = home / "project"
-    shutil.copytree(project / "src", wheel_source / "src")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(project / name, wheel_source / name)
-    subprocess.run([home / "venv" / "bin" / "pip", "install", "--quiet", wheel_source], check=True, timeout=300)
-    (home / "state").mkdir()
-    os.chown(home / "state", 65534, 65534)
-    server = Server(home / "state" / "data", prefix=[setpriv, "--reuid=65534", "--regid=65534", "--clear-groups"])
-    server.errors = home / "stderr"
-    server.python = str(home / "venv" / "bin" / "python")
-    yield server.start()
-    assert server.stop() == 0
-    shutil.rmtree(home)
+def nobody_server() -> Iterator[Server]:
+    with as_nobody() as server:
+        yield server
 
 
 def test_an_ordinary_user_gets_the_same_sandbox(nobody_server: Server) -> None:

@@ -235,10 +235,11 @@ class _Connection:
             return False
         self._parked = False
         self._send(_next_head(handover, len(payload), self._keep_alive) + payload)
+        delivered = not self._closed  # before it is closed because the client asked for that
         self._after()
         if self._decoder.held and not self._closed:
             self._server.loop.call_soon(self.go_on)
-        return not self._closed
+        return delivered
 
     def answer(self, status: int, body: bytes, content_type: str = "application/json") -> None:
         head = (

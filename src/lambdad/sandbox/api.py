@@ -159,8 +159,9 @@ class Sandboxes(Protocol):
         Call it for every creation; the more of them, the more stems. Without effect for a runtime that is not there."""
         ...
 
-    async def take(self, runtime: str) -> Sandbox:
-        """A stem for the runtime: from the pool if one is ready, else made now. Raises SandboxFailure."""
+    async def take(self, runtime: str, template: bool = False) -> Sandbox:
+        """A stem for the runtime: from the pool if one is ready, else made now. `template`: one that `template` may be called
+        for, always made now; to be copied, a process has to be allowed more. Raises SandboxFailure."""
         ...
 
     @property

@@ -77,7 +77,7 @@ def inspect(
     is_root = facts.is_root()
     user_namespaces, namespace_requirement = facts.user_namespaces(is_root)
     layout, limit_requirements = _limits(facts.layout())
-    requirements = (facts.system(), facts.kernel(), namespace_requirement, facts.proc(), *limit_requirements)
+    requirements = (facts.system(), facts.kernel(), facts.filters(), namespace_requirement, facts.proc(), *limit_requirements)
     possible = all(requirement.met for requirement in requirements if requirement.needed_for == "namespaces")
     level: Level = "namespaces" if possible and (is_root or user_namespaces) else "process"
     architecture = _ARCHITECTURES.get(platform.machine().lower(), platform.machine())
@@ -111,6 +111,12 @@ class _Facts:
         new = kernel_version(release) >= _OLDEST_KERNEL
         remedy = "" if new else f"Update the kernel to {'.'.join(map(str, _OLDEST_KERNEL))} or later."
         return Requirement("kernel", new, release, remedy)
+
+    def filters(self) -> Requirement:
+        """Of system calls. proc_pid_status(5): the line is there, since 5.9, where the kernel has them."""
+        there = "\nSeccomp_filters:" in (self._text("proc/self/status") or "")
+        remedy = "" if there else "Use a kernel that is built with CONFIG_SECCOMP_FILTER."
+        return Requirement("system call filters", there, "seccomp" if there else "not in this kernel", remedy)
 
     def user_namespaces(self, is_root: bool) -> tuple[bool, Requirement]:
         most = (self._text("proc/sys/user/max_user_namespaces") or "").strip()

@@ -80,9 +80,10 @@ class Launcher:
         on_end: Callable[[Stem], None],
         *,
         ahead: bool,
+        template: bool,
     ) -> Stem:
         """`ahead`: nobody waits for it, so its runtime process rehearses; else that is forked while the stem is specialised.
-        Raises SandboxFailure."""
+        `template`: its runtime process will be copied. Raises SandboxFailure."""
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         streams = Streams.make()
@@ -91,7 +92,7 @@ class Launcher:
         try:
             try:
                 self._tell(
-                    {"op": "stem", "id": identity, "uid": uid, "ahead": ahead},
+                    {"op": "stem", "id": identity, "uid": uid, "ahead": ahead, "template": template},
                     [theirs.fileno(), *streams.descriptors(), *procs],
                 )
             finally:

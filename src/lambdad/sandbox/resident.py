@@ -1,34 +1,48 @@
 """Memory of a sandbox where there are no control groups: what its processes have for themselves, looked up in /proc.
 
-Best effort: somebody has to look, so a function can have more for a moment, and files in /tmp are rightly not counted.
-Facts: proc_pid_status(5) (RssAnon: pages of no file), proc_pid_task(5) (children).
+Best effort: somebody has to look, so a function can have more for a moment; shared memory that nobody has mapped is not seen,
+and files in /tmp are rightly not counted.
+Facts: proc_pid_status(5) (RssAnon: pages of no file; RssShmem: of shared memory and of a tmpfs), proc_pid_task(5) (children).
 """
 
 from pathlib import Path
 
 
-def resident(supervisor: int, proc: Path = Path("/proc")) -> int:
-    """Bytes of anonymous memory of all descendants of this process, without itself. Those that end meanwhile count 0."""
-    total = 0
-    queue = _children(supervisor, proc)
+def resident(supervisor: int, tmp: int, proc: Path = Path("/proc")) -> int:
+    """Bytes that all descendants of this process have, without itself. Those that end meanwhile count 0.
+
+    `tmp`: bytes of files in /tmp, any of which may be mapped. Of shared memory the process counts that has the most of it.
+    """
+    return _used(_children(supervisor, proc), tmp, proc)
+
+
+def resident_tree(root: int, tmp: int, proc: Path = Path("/proc")) -> int:
+    """The same with the process itself."""
+    return _used([root], tmp, proc)
+
+
+def _used(queue: list[int], tmp: int, proc: Path) -> int:
+    anonymous = shared = 0
     while queue:
         pid = queue.pop()
-        total += _anonymous(pid, proc)
+        own, common = _memory(pid, proc)
+        anonymous += own
+        shared = max(shared, common)
         queue.extend(_children(pid, proc))
-    return total
+    return anonymous + max(0, shared - tmp)
 
 
-def resident_tree(root: int, proc: Path = Path("/proc")) -> int:
-    """The same with the process itself."""
-    return _anonymous(root, proc) + resident(root, proc)
-
-
-def _anonymous(pid: int, proc: Path) -> int:
+def _memory(pid: int, proc: Path) -> tuple[int, int]:
     try:
         status = (proc / str(pid) / "status").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("RssAnon:")), 0)
+        return 0, 0
+    found = dict(line.split(":", 1) for line in status.splitlines() if line.startswith(("RssAnon:", "RssShmem:")))
+    return _bytes(found.get("RssAnon")), _bytes(found.get("RssShmem"))
+
+
+def _bytes(kib: str | None) -> int:
+    return 0 if kib is None else int(kib.split()[0]) * 1024
 
 
 def _children(pid: int, proc: Path) -> list[int]:

@@ -144,9 +144,11 @@ class _Sandboxes:
             self._use(line)
         self._refill(line)
 
-    async def take(self, runtime: str) -> Stem:
+    async def take(self, runtime: str, template: bool = False) -> Stem:
         line = self._line(runtime)
         self._use(line)
+        if template:
+            return await self._make(line, template=True)
         line.taken = self._now()
         line.demand.note(line.taken)
         while line.ready:
@@ -155,7 +157,7 @@ class _Sandboxes:
                 self._refill_soon(line)
                 return stem
             stem.discard()
-        stem = await self._make(line, ahead=False)
+        stem = await self._make(line)
         self._refill_soon(line)
         return stem
 
@@ -311,25 +313,26 @@ class _Sandboxes:
             raise SandboxFailure(f"the launcher of {interpreter.identifier} did not start in time") from error
         return launcher
 
-    async def _make(self, line: _Line, *, ahead: bool) -> Stem:
+    async def _make(self, line: _Line, *, ahead: bool = False, template: bool = False) -> Stem:
         """`ahead`: nobody waits for it."""
         launcher = await self._launcher(line)
         try:
-            return await self._fork(launcher, line.interpreter, ahead)
+            return await self._fork(launcher, line.interpreter, ahead, template)
         except SandboxFailure:
             if not launcher.lost:
                 raise
         # It had died unnoticed; a new one has not.
-        return await self._fork(await self._launcher(line), line.interpreter, ahead)
+        return await self._fork(await self._launcher(line), line.interpreter, ahead, template)
 
-    async def _fork(self, launcher: Launcher, interpreter: Interpreter, ahead: bool) -> Stem:
+    async def _fork(self, launcher: Launcher, interpreter: Interpreter, ahead: bool, template: bool) -> Stem:
         identity = self._ids()
         group = self._group(identity)
         uid = self._uids.take() if self._host.root and self.level == "namespaces" else None
         if uid is not None:
             self._uid_of[identity] = uid
         places = self._places(identity, interpreter)
-        stem = await launcher.stem(identity, uid, group, self.limits_memory, places, self._ended, ahead=ahead)
+        watched = self.limits_memory
+        stem = await launcher.stem(identity, uid, group, watched, places, self._ended, ahead=ahead, template=template)
         if self._closed:
             await stem.destroy()
             stem.discard()

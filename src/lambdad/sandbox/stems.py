@@ -246,7 +246,8 @@ class Stem:
 
     def _resident(self) -> int:
         # Everything in the sandbox but its copies, where it has become a template: they are limited by themselves.
-        return resident(self._supervisor) if self._orphaned is None else resident_tree(self.process.pid)
+        tmp = self._tmp_used()
+        return resident(self._supervisor, tmp) if self._orphaned is None else resident_tree(self.process.pid, tmp)
 
     def max_memory_used(self) -> int:
         if self._group is None or not self._watches_memory or self._limits is None:
@@ -388,11 +389,14 @@ class Stem:
 
     def _usage(self, group: Group) -> Usage:
         charged, cache = group.usage()
-        tmp = 0
-        if self._tmp_fd is not None:
-            stat = os.fstatvfs(self._tmp_fd)
-            tmp = (stat.f_blocks - stat.f_bfree) * stat.f_frsize
-        return Usage(charged, cache, tmp)
+        return Usage(charged, cache, self._tmp_used())
+
+    def _tmp_used(self) -> int:
+        """Bytes; 0 where /tmp is the host's disk."""
+        if self._tmp_fd is None:
+            return 0
+        stat = os.fstatvfs(self._tmp_fd)
+        return (stat.f_blocks - stat.f_bfree) * stat.f_frsize
 
     def _watch(self, threshold: int) -> None:
         """In a thread: with version 1 the kernel makes whoever sets a threshold wait for some 10 ms (an RCU grace period)."""

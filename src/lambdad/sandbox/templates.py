@@ -283,7 +283,8 @@ class Nested(Stem):
         return min(self.limits.memory_mb * MIB, used + self._template.memory_used)
 
     def _resident(self) -> int:
-        return resident(self._supervisor) + (resident_tree(self.process.pid) if hasattr(self, "process") else 0)
+        tmp = self._tmp_used()
+        return resident(self._supervisor, tmp) + (resident_tree(self.process.pid, tmp) if hasattr(self, "process") else 0)
 
     def _heard(self, message: dict[str, Any], fds: list[int], pid: int) -> None:
         if message["op"] == "cleared":

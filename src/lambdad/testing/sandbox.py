@@ -272,7 +272,7 @@ class ScriptedSandboxes:
     def expect(self, runtime: str) -> None:
         self.expected.append(runtime)
 
-    async def take(self, runtime: str) -> Sandbox:
+    async def take(self, runtime: str, template: bool = False) -> Sandbox:
         if self.take_failures:
             raise self.take_failures.pop(0)
         return self.make()

@@ -195,7 +195,7 @@ class LocalWorker:
         self._templates.retire(builds)
 
     async def _make_template(self, version: Version) -> Template | NoTemplate:
-        sandbox = await self._sandbox(version)
+        sandbox = await self._sandbox(version, template=True)
         id = self._new_id()
         try:
             self._check_open()
@@ -221,7 +221,7 @@ class LocalWorker:
                 group.create_task(environment.end("SPINDOWN"))
         await self._templates.close()
 
-    async def _sandbox(self, version: Version) -> Sandbox:
+    async def _sandbox(self, version: Version, template: bool = False) -> Sandbox:
         """Specialised for the version."""
         runtime = version.runtime
         if runtime is None:
@@ -230,7 +230,7 @@ class LocalWorker:
         prepared = self._artifacts.prepared(version.code, layers)
         if prepared is None:
             prepared = await self._artifacts.prepare(version.code, layers, runtime)
-        sandbox = await self._sandboxes.take(runtime)
+        sandbox = await self._sandboxes.take(runtime, template)
         limits = Limits(version.memory_size, version.ephemeral_storage, version.memory_size / MEMORY_PER_CORE, PROCESSES)
         try:
             await sandbox.specialise(prepared, limits)

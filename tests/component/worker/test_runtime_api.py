@@ -196,6 +196,25 @@ async def test_a_client_that_hung_up_while_it_waited_gets_the_event_when_it_asks
             assert (await call).payload == b"8"
 
 
+async def test_an_event_on_a_connection_that_is_closed_after_it_is_delivered_once() -> None:
+    """As clients have it that open one connection for each request."""
+    async with Bench(custom, http=True) as bench:
+        environment = await started(bench)
+        async with Client(bench) as first, Client(bench) as second, Client(bench) as third:
+            asking = asyncio.ensure_future(first.ask("GET", NEXT, Connection="close"))
+            await environment.ready()
+            call = asyncio.ensure_future(invoke(environment, invocation("r1")))
+            assert (await asking)[1]["lambda-runtime-aws-request-id"] == "r1"
+            await second.ask("POST", posting("r1"), b"1", Connection="close")
+            assert (await call).payload == b"1"
+            asking = asyncio.ensure_future(third.ask("GET", NEXT, Connection="close"))
+            call = asyncio.ensure_future(invoke(environment, invocation("r2")))
+            assert (await asking)[1]["lambda-runtime-aws-request-id"] == "r2"
+            async with Client(bench) as fourth:
+                await fourth.ask("POST", posting("r2"), b"2")
+            assert (await call).payload == b"2"
+
+
 async def test_init_error_over_http() -> None:
     async with Bench(custom, http=True) as bench:
         environment = await started(bench)

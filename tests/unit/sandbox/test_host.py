@@ -101,6 +101,7 @@ def test_the_newest_patch_release_wins_and_what_aws_does_not_take_is_remarked() 
 
 
 def _host(tmp_path: Path, status: str, mounts: str, **settings: str) -> Path:
+    status += "Seccomp_filters:\t0\n"
     values = {"sys/kernel/osrelease": "6.1.0", "sys/user/max_user_namespaces": "1000", "self/status": status}
     for name, text in {**values, "self/mountinfo": mounts, "self/cgroup": "0::/\n", **settings}.items():
         (tmp_path / "proc" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -137,3 +138,10 @@ def test_an_old_kernel_has_only_the_level_process(tmp_path: Path) -> None:
 def test_every_missing_thing_comes_with_a_remedy() -> None:
     host = inspect(None, os.defpath, ask=lambda executable, family: None)
     assert all(one.met or one.remedy for one in host.requirements)
+
+
+def test_a_kernel_without_filters_of_system_calls_has_only_the_level_process(tmp_path: Path) -> None:
+    root = _host(tmp_path, "", "", **{"self/status": "CapEff:\t0000000000000000\nSeccomp:\t0\n"})
+    host = inspect(None, "", root, ask=lambda executable, family: None)
+    assert host.level == "process"
+    assert any("CONFIG_SECCOMP_FILTER" in one.remedy for one in host.requirements if not one.met)

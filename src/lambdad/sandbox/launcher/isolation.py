@@ -16,6 +16,8 @@ GID = 990
 HOST_NAME = "lambda"
 TMP_MB = 512
 """The size of /tmp that nearly every function has, so it is made ahead."""
+_FILES_PER_MB = 256
+"""Of /tmp, at most: one for each block of 4 KiB, as mke2fs(8) has it on a file system of this size."""
 
 
 def isolate(ports: Sequence[int], host_uid: Optional[int]) -> List[socket.socket]:
@@ -34,8 +36,9 @@ def mount_proc() -> None:
 
 
 def mount_tmp(size_mb: int, uid: int, gid: int) -> None:
-    """A /tmp that belongs to the sandbox's user, as the present user namespace calls it."""
-    options = f"size={size_mb}m,mode=0700,uid={uid},gid={gid}"
+    """A /tmp that belongs to the sandbox's user, as the present user namespace calls it. Its files are limited in number, too,
+    since each takes a kilobyte of the kernel's memory, which nothing else limits where there are no control groups."""
+    options = f"size={size_mb}m,nr_inodes={size_mb * _FILES_PER_MB},mode=0700,uid={uid},gid={gid}"
     kernel.mount("tmpfs", "/tmp", kernel.MS_NOSUID | kernel.MS_NODEV, options)
 
 
@@ -71,7 +74,7 @@ def _write(path: str, text: str) -> None:
         os.close(fd)
 
 
-def drop_privileges(host_uid: Optional[int], user_namespaces: bool) -> None:
+def drop_privileges(host_uid: Optional[int], user_namespaces: bool, calls: kernel.Filter) -> None:
     """For good. `host_uid`: become this user of the host first; None where the launcher is an ordinary user's."""
     if host_uid is not None:
         os.setgroups([])
@@ -84,13 +87,15 @@ def drop_privileges(host_uid: Optional[int], user_namespaces: bool) -> None:
         kernel.unshare(kernel.NEWUSER)
         map_user(0 if host_uid is None else host_uid, 0 if host_uid is None else host_uid)
         forbid_user_namespaces()
-    give_up_capabilities()
+    give_up(calls)
 
 
-def give_up_capabilities() -> None:
-    """Out of every set, for this process and whatever comes of it."""
+def give_up(calls: kernel.Filter) -> None:
+    """The capabilities, out of every set, and the system calls that `calls` does not allow: for this process and whatever
+    comes of it."""
     kernel.drop_bounding_set()
     kernel.clear_ambient()
     kernel.drop_capabilities()
     kernel.no_new_privileges()
     kernel.set_dumpable(False)
+    calls.install()

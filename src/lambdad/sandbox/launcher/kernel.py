@@ -47,12 +47,15 @@ _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_KEEPCAPS = 8
+_PR_SET_SECCOMP = 22
 _PR_CAPBSET_READ = 23
 _PR_CAPBSET_DROP = 24
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
+
+_SECCOMP_MODE_FILTER = 2
 
 _CAPABILITY_VERSION_3 = 0x20080522
 _SIOCGIFFLAGS = 0x8913
@@ -209,6 +212,20 @@ def raise_permitted() -> None:
 
 def drop_capabilities() -> None:
     _capset(0, 0)
+
+
+class Filter:
+    """Of system calls; made in the launcher, so that a stem only has to ask for it. `instructions`: struct sock_filter."""
+
+    def __init__(self, instructions: bytes) -> None:
+        self._instructions = ctypes.create_string_buffer(instructions, len(instructions))
+        described = struct.pack("@HP", len(instructions) // 8, ctypes.addressof(self._instructions))
+        self._described = ctypes.create_string_buffer(described, len(described))
+        self._address = ctypes.addressof(self._described)
+
+    def install(self) -> None:
+        """For good, for this process and all that come of it; seccomp(2). After `no_new_privileges`."""
+        _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, self._address)
 
 
 def loopback_up() -> None:

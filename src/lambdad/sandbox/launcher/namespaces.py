@@ -1,10 +1,11 @@
 """A launcher whose stems have namespaces: their own mounts, processes, IPC, host name, network and users."""
 
 import os
+import platform
 import socket
 from typing import Any, Dict, List, Optional
 
-from . import forks, isolation, kernel, loop, messages, nests
+from . import forks, isolation, kernel, loop, messages, nests, seccomp
 
 _PRIVATE = "/.lambdad"
 _HOST = _PRIVATE + "/host"
@@ -18,6 +19,8 @@ class NamespaceLauncher(loop.Launcher):
         kernel.detach(_PRIVATE)
         self._inner = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         self._pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        machine = platform.machine()
+        self._calls = [kernel.Filter(seccomp.packed(seccomp.program(machine, template))) for template in (False, True)]
 
     def stem(self, message: "Dict[str, Any]", fds: "List[int]") -> None:
         kernel.unshare(kernel.NEWPID)
@@ -34,7 +37,7 @@ class NamespaceLauncher(loop.Launcher):
         for fd in (self._outer, self._inner, self._pids):
             os.close(fd)
         listeners = isolation.isolate(self.order["ports"], message["uid"])
-        isolation.drop_privileges(message["uid"], self.order["user_namespaces"])
+        isolation.drop_privileges(message["uid"], self.order["user_namespaces"], self._calls[message["template"]])
         return listeners
 
     def nest(self, message: "Dict[str, Any]", fds: "List[int]") -> None:
@@ -43,7 +46,7 @@ class NamespaceLauncher(loop.Launcher):
         if template is None:
             raise ProcessLookupError(3, "the template is gone")
         if os.fork() == 0:
-            nests.become_nest(fds[0], template, message["tmp_mb"], self.order["ports"])
+            nests.become_nest(fds[0], template, message["tmp_mb"], self.order["ports"], self._calls[False])
 
     def settle_runtime(self) -> None:
         kernel.set_dumpable(True)

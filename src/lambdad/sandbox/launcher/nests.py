@@ -37,7 +37,7 @@ _ATTEMPTS = 50
 """At making a user namespace while another nest of this template is made, which may have forbidden it again."""
 
 
-def become_nest(control_fd: int, template: int, tmp_mb: int, ports: Sequence[int]) -> NoReturn:
+def become_nest(control_fd: int, template: int, tmp_mb: int, ports: Sequence[int], calls: kernel.Filter) -> NoReturn:
     """A fork of the launcher's whole life. `template`: the process id of the template's supervisor, as the launcher sees it."""
     control = socket.socket(fileno=control_fd)
     try:
@@ -50,7 +50,7 @@ def become_nest(control_fd: int, template: int, tmp_mb: int, ports: Sequence[int
             os.close(made)
             _make_namespaces(making)
             if os.fork() == 0:
-                _keep(control, tmp_mb, ports)
+                _keep(control, tmp_mb, ports, calls)
         else:
             os.close(making)
             os.read(made, 1)
@@ -99,7 +99,7 @@ def _make_namespaces(making: int) -> None:
     isolation.forbid_user_namespaces()
 
 
-def _keep(control: socket.socket, tmp_mb: int, ports: Sequence[int]) -> NoReturn:
+def _keep(control: socket.socket, tmp_mb: int, ports: Sequence[int], calls: kernel.Filter) -> NoReturn:
     """Process 1 of the nest."""
     isolation.mount_proc()
     isolation.mount_tmp(tmp_mb, isolation.UID, isolation.GID)
@@ -108,7 +108,7 @@ def _keep(control: socket.socket, tmp_mb: int, ports: Sequence[int]) -> NoReturn
     listeners = [isolation.listen(port) for port in ports]
     spaces = [os.open(f"/proc/self/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name, _kind in SPACES]
     tmp = os.open("/tmp", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    isolation.give_up_capabilities()
+    isolation.give_up(calls)
     shown = [*spaces, tmp, *[listener.fileno() for listener in listeners]]
     messages.send(control, {"op": "ready"}, shown)
     for listener in listeners:

@@ -25,6 +25,7 @@ _BOOTSTRAPS = ("/var/runtime/bootstrap", "/var/task/bootstrap", "/opt/bootstrap"
 _NO_BOOTSTRAP = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
 _PACKAGE = "_lambdad_launcher"
 _PARTS = (
+    "calls",
     "forks",
     "gaps",
     "isolation",
@@ -35,11 +36,15 @@ _PARTS = (
     "nests",
     "processes",
     "runtime",
+    "seccomp",
     "supervisor",
 )
 _OWN = (_PACKAGE, *[_PACKAGE + "." + part for part in _PARTS])
 """The launcher's modules, which a function does not see."""
 
+_CORE = 1
+"""Bytes of a core dump: none, and not 0. Where the host pipes core dumps to a program, the kernel heeds no limit but 1, so a
+function that crashes would be read by a process of the host's root; core(5), fs/coredump.c."""
 _OPEN_FILES = 1024
 _PROCESSES = 1024
 """Both: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
@@ -56,7 +61,7 @@ def wire(channel: int, output: int, telemetry: int) -> None:
 
 
 def limit_resources(processes: bool) -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (_CORE, _CORE))
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     most = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -22,7 +22,6 @@ import threading
 
 from lambdad_runtime import separate, start
 from lambdad_runtime.channel import RESTORE, Channel
-from lambdad_runtime.confine import confine
 
 _ORDER = 4096
 """Bytes of an order, at most; they come in one piece."""
@@ -61,7 +60,6 @@ class Snapshot:
 
     def __init__(self) -> None:
         self._environment = dict(os.environ)
-        confine()
 
     def before(self) -> None:
         """Run the hooks, the last one registered first."""

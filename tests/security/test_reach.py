@@ -110,14 +110,25 @@ for path in ("/_lambdad/state", "/_lambdad/metrics", "/_lambdad/../_lambdad/stat
 
 
 def test_accounts_of_others_by_other_credentials(attacker: Function, victim: Function) -> None:
-    """Inside, who calls is known by the socket: another account's key changes nothing."""
+    """Keys that lambdad did not give out are nobody's, and its own can't be bent to another secret or another session."""
     source = """
-import boto3
-client = boto3.client("lambda", aws_access_key_id="999999999999", aws_secret_access_key="x", aws_session_token=None)
-answer = client.get_function_configuration(FunctionName=context.function_name)["FunctionArn"].split(":")[4]
+import base64, boto3, os
+from botocore.exceptions import ClientError
+own = [os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")]
+token = base64.b64decode(own[2])
+bent = base64.b64encode(token.replace(b"000000000000", b"999999999999")).decode()
+assert bent != own[2], "the account is in the token"
+tried = [("999999999999", "x", None), (own[0], "x", own[2]), (own[0], own[1], bent), (own[0], own[1], None)]
+answer = []
+for key, secret, session in tried:
+    client = boto3.client("lambda", aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=session)
+    try:
+        answer.append(client.get_function_configuration(FunctionName=context.function_name)["FunctionArn"])
+    except ClientError as error:
+        answer.append(error.response["Error"]["Code"])
 """
-    own = attacker.client.get_function_configuration(FunctionName=attacker.name)["FunctionArn"].split(":")[4]
-    assert attacker.invoke({"source": source}) == own
+    unknown = "UnrecognizedClientException"
+    assert attacker.invoke({"source": source}) == [unknown, "InvalidSignatureException", unknown, unknown]
 
 
 def test_nonsense_on_the_channel_hurts_only_oneself(attacker: Function, victim: Function) -> None:

@@ -9,7 +9,7 @@ from lambdad.domain.arns import FunctionName
 from lambdad.domain.errors import LambdadError, TooManyRequests
 from lambdad.domain.functions import Function
 from lambdad.records.api import Records
-from lambdad.records.write import Record, RecordWriter, Stale
+from lambdad.records.write import Record, Stale, Writer
 
 LOG = logging.getLogger(__name__)
 
@@ -18,8 +18,6 @@ Change = tuple[Record | None, Record | None]
 Decision = Callable[[], tuple[Sequence[Change], T]]
 """Reads the snapshot and answers what to write, and what to tell the caller once it is written. May be called again."""
 
-ATTEMPTS = 256
-"""Writers of one record that arrive together get it one by one, so this is how many of them are all served."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
 """Seconds between attempts to record what has happened while the store refuses writes (a full disk)."""
 
@@ -29,7 +27,7 @@ class Ledger:
 
     __slots__ = ("_now", "_writer", "new_id", "records")
 
-    def __init__(self, records: Records, writer: RecordWriter, *, now: Callable[[], float], new_id: Callable[[], str]) -> None:
+    def __init__(self, records: Records, writer: Writer, *, now: Callable[[], float], new_id: Callable[[], str]) -> None:
         """`now` in epoch seconds; `new_id` answers a new uuid each time."""
         self.records = records
         self._writer = writer
@@ -41,16 +39,10 @@ class Ledger:
 
     async def decide(self, decision: Decision[T]) -> T:
         """Raises what `decision` raises, StorageFull, and TooManyRequests where others were faster each time."""
-        for _ in range(ATTEMPTS):
-            changes, answer = decision()
-            if not changes:
-                return answer
-            try:
-                await self._writer.commit(*changes)
-            except Stale:
-                continue
-            return answer
-        raise TooManyRequests(Reason="CallerRateLimitExceeded", retry_after=1)
+        try:
+            return await self._writer.decide(decision)
+        except Stale:
+            raise TooManyRequests(Reason="CallerRateLimitExceeded", retry_after=1) from None
 
     async def record(self, subject: str, decision: Decision[None]) -> None:
         """What a loop has done and nobody waits for: tried until the store takes it. `subject` is for the log."""

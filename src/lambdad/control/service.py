@@ -41,7 +41,7 @@ from lambdad.control.runtime_management import RuntimeManagementConfigs
 from lambdad.control.tags import TagOperations
 from lambdad.control.versions import Versions
 from lambdad.records.api import Records
-from lambdad.records.write import RecordWriter
+from lambdad.records.write import Writer
 from lambdad.wire.api import Handler
 
 LOG = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class LambdaControl:
         self,
         *,
         records: Records,
-        writer: RecordWriter,
+        writer: Writer,
         artifacts: Artifacts,
         limits: AccountLimits,
         available: Callable[[], Sequence[str]],

@@ -1,7 +1,7 @@
 """The one way in which identities change: read the directory, decide, commit, and decide anew if somebody was faster."""
 
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from lambdad.domain.caller import Caller
 from lambdad.iam.arns import parse_principal
@@ -15,9 +15,6 @@ from lambdad.wire.api import Handler as Handler
 T = TypeVar("T")
 Decision = Callable[[], tuple[Sequence[Pair], T]]
 """Reads the directory and answers what to write, and what to tell the caller once it is written. May be called again."""
-
-ATTEMPTS: Final = 256
-"""Writers of one entity that arrive together get it one by one, so this is how many of them are all served."""
 
 
 class Ledger:
@@ -51,15 +48,10 @@ class Ledger:
 
     async def decide(self, decision: Decision[T]) -> T:
         """Raises what `decision` raises, StorageFull, and ConcurrentModification where others were faster each time."""
-        for _ in range(ATTEMPTS):
-            changes, answer = decision()
-            try:
-                if changes:
-                    await self._writer.commit(*changes)
-                return answer
-            except Stale:
-                continue
-        raise errors.concurrent()
+        try:
+            return await self._writer.decide(decision)
+        except Stale:
+            raise errors.concurrent() from None
 
     # What a request names; each raises NoSuchEntity.
 

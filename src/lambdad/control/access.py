@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from lambdad.domain.access import Need, tag_context
-from lambdad.domain.arns import layer_arn, layer_version_arn, parse_function_name
+from lambdad.domain.arns import layer_arn, parse_function_name
 from lambdad.domain.caller import Caller
 from lambdad.records.api import Records
 
@@ -85,9 +85,8 @@ def _of_layer(operation: str, caller: Caller, params: Mapping[str, Any], records
 
 
 def _of_layer_version(operation: str, caller: Caller, params: Mapping[str, Any], records: Records) -> list[Need]:
-    layer = _layer(caller, params["LayerName"])
-    account, region, name = layer.split(":")[4], layer.split(":")[3], layer.split(":")[6]
-    return [Need(f"lambda:{operation}", account, layer_version_arn(account, region, name, params["VersionNumber"]))]
+    arn = f"{_layer(caller, params['LayerName'])}:{params['VersionNumber']}"
+    return [Need(f"lambda:{operation}", _account_of(arn), arn)]
 
 
 def _by_layer_version_arn(operation: str, caller: Caller, params: Mapping[str, Any], records: Records) -> list[Need]:

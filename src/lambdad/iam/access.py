@@ -10,7 +10,7 @@ from lambdad.domain.errors import AccessDenied, PlatformError
 from lambdad.iam.arns import parse_principal
 from lambdad.iam.context import keys_of
 from lambdad.iam.directory import Directory
-from lambdad.iam.entities import Role, User
+from lambdad.iam.entities import Group, Role, User
 from lambdad.iam.evaluate import Decision, NamedPolicy, Policies, Request, decide, denial
 from lambdad.iam.policies import MalformedPolicy, Policy, PolicyKind, parse
 from lambdad.iam.principals import Kind, Principal
@@ -44,7 +44,7 @@ class Access:
         can't be read: what it denies is not known."""
         claims = self._session_of(caller)
         identity = self._identity(caller, claims)
-        principal = principal_of(caller, identity, claims)
+        principal = principal_of(caller.principal_arn, caller.account, identity, claims)
         context = keys_of(
             principal,
             now=self._now(),
@@ -63,16 +63,8 @@ class Access:
         return None if recreated else identity
 
     def _policies(self, identity: User | Role | None, claims: Claims | None, resource: NamedPolicy | None) -> Policies:
-        grants = [] if identity is None else self._directory.grants(identity)
-        boundary = None if identity is None or identity.boundary is None else self._boundary(identity.boundary)
-        return Policies(
-            [named(each.name, each.document, "identity") for each in grants], boundary, self._session(claims), resource
-        )
-
-    def _boundary(self, arn: str) -> NamedPolicy:
-        """One that is gone allows nothing."""
-        found = self._directory.managed([arn])
-        return named(arn, found[0].document, "boundary") if found else NamedPolicy(arn, Policy("boundary", (), ()))
+        own = Policies() if identity is None else own_policies(self._directory, identity)
+        return Policies(own.identity, own.boundary, self._session(claims), resource)
 
     def _session(self, claims: Claims | None) -> Sequence[NamedPolicy] | None:
         if claims is None or not (claims.policies or claims.policy_arns):
@@ -81,16 +73,28 @@ class Access:
         return inline + [named(each.name, each.document, "session") for each in self._directory.managed(claims.policy_arns)]
 
 
-def principal_of(caller: Caller, identity: User | Role | None, claims: Claims | None) -> Principal:
-    """`identity`: the user, or the role that was assumed; None for the root user, and for who is gone."""
-    parsed = parse_principal(caller.principal_arn)
+def own_policies(directory: Directory, identity: User | Role | Group) -> Policies:
+    """Those of an identity itself. A boundary that is gone allows nothing."""
+    grants = [named(each.name, each.document, "identity") for each in directory.grants(identity)]
+    arn = identity.boundary
+    if arn is None:
+        return Policies(grants)
+    found = directory.managed([arn])
+    bounds = named(arn, found[0].document, "boundary") if found else NamedPolicy(arn, Policy("boundary", (), ()))
+    return Policies(grants, bounds)
+
+
+def principal_of(arn: str, account: str, identity: User | Role | None, claims: Claims | None) -> Principal:
+    """`arn` and `account` of who calls; `identity`: the user, or the role that was assumed; None for the root user, and for
+    who is gone."""
+    parsed = parse_principal(arn)
     if parsed is None:
-        return Principal(caller.principal_arn, caller.account, "anonymous")
+        return Principal(arn, account, "anonymous")
     user_id = "" if identity is None else identity.id
     if parsed.kind == "role" and user_id:
         user_id = f"{user_id}:{parsed.session}"
     return Principal(
-        caller.principal_arn,
+        arn,
         parsed.account,
         _KINDS[parsed.kind],
         identity.arn if isinstance(identity, Role) else "",

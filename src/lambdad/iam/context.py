@@ -8,6 +8,7 @@ such a request is left out here: whether a key is there is something that polici
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from lambdad.domain.access import tag_context
 from lambdad.iam.patterns import Context
 from lambdad.iam.principals import Principal
 
@@ -58,10 +59,7 @@ def keys_of(
         keys["aws:calledvia"] = tuple(called_via)
         keys["aws:calledviafirst"], keys["aws:calledvialast"] = called_via[0], called_via[-1]
     keys |= _principal(principal)
-    for name, value in (request_tags or {}).items():
-        keys[f"aws:requesttag/{name.lower()}"] = value
-    if request_tags:
-        keys["aws:tagkeys"] = tuple(request_tags)
+    keys |= tag_context(request_tags)
     for name, value in (resource_tags or {}).items():
         keys[f"aws:resourcetag/{name.lower()}"] = value
     keys |= {key.lower(): value for key, value in (more or {}).items()}

@@ -4,12 +4,12 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.
 result for each action and resource. Where in a document a statement stands is not told.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from lambdad.domain.caller import Caller
-from lambdad.iam.access import named, principal_of
-from lambdad.iam.arns import AWS
+from lambdad.iam.access import own_policies, principal_of
+from lambdad.iam.arns import AWS, identity_arn, session_arn
 from lambdad.iam.entities import Group, Identity, Role, User
 from lambdad.iam.evaluate import Decision, NamedPolicy, Policies, Request, decide, explain
 from lambdad.iam.policies import MalformedPolicy, PolicyKind, parse
@@ -36,17 +36,11 @@ class Simulation:
     async def principal(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         """With the policies of a user, group or role, and those that are given besides."""
         identity = self._identity(caller, params["PolicySourceArn"])
-        grants = [named(each.name, each.document, "identity") for each in self._grants(identity)]
-        bounds = _given(params, "PermissionsBoundaryPolicyInputList", "boundary")
-        if not bounds and identity.boundary is not None:
-            bounds = [
-                named(each.name, each.document, "boundary") for each in self._ledger.directory.managed([identity.boundary])
-            ]
-        return _simulated(caller, params, grants, bounds, identity)
+        return _simulated(caller, params, own_policies(self._ledger.directory, identity), identity)
 
     async def custom(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         """With nothing but the policies that are given."""
-        return _simulated(caller, params, [], _given(params, "PermissionsBoundaryPolicyInputList", "boundary"), None)
+        return _simulated(caller, params, Policies(), None)
 
     def _identity(self, caller: Caller, arn: str) -> User | Role | Group:
         directory, account = self._ledger.directory, caller.account
@@ -57,9 +51,6 @@ class Simulation:
         if found is None:
             raise errors.no_entity(f"{arn} does not exist.")
         return found
-
-    def _grants(self, identity: User | Role | Group) -> Sequence[Any]:
-        return self._ledger.directory.grants(identity)
 
 
 def _given(params: Mapping[str, Any], member: str, kind: PolicyKind) -> list[NamedPolicy]:
@@ -76,14 +67,14 @@ def _given(params: Mapping[str, Any], member: str, kind: PolicyKind) -> list[Nam
 def _simulated(
     caller: Caller,
     params: dict[str, Any],
-    grants: Sequence[NamedPolicy],
-    bounds: Sequence[NamedPolicy],
-    identity: Identity | None,
+    own: Policies,
+    identity: User | Role | Group | None,
 ) -> dict[str, Any]:
-    policies = Policies([*grants, *_given(params, "PolicyInputList", "identity")], bounds[0] if bounds else None)
-    if params.get("ResourcePolicy"):
-        (resource,) = _given({"ResourcePolicy": [params["ResourcePolicy"]]}, "ResourcePolicy", "resource")
-        policies = Policies(policies.identity, policies.boundary, None, resource)
+    bounds = _given(params, "PermissionsBoundaryPolicyInputList", "boundary")
+    identities = [*own.identity, *_given(params, "PolicyInputList", "identity")]
+    text = params.get("ResourcePolicy")
+    resources = _given({"ResourcePolicy": [text]} if text else {}, "ResourcePolicy", "resource")
+    policies = Policies(identities, bounds[0] if bounds else own.boundary, None, resources[0] if resources else None)
     principal = _principal(caller, params, identity)
     context = {each["ContextKeyName"].lower(): _values(each) for each in params.get("ContextEntries") or ()}
     results = []
@@ -96,18 +87,14 @@ def _simulated(
     return {"EvaluationResults": [each for _, each in found], **more}
 
 
-def _principal(caller: Caller, params: Mapping[str, Any], identity: Identity | None) -> Principal:
+def _principal(caller: Caller, params: Mapping[str, Any], identity: User | Role | Group | None) -> Principal:
     """Who is taken to ask: the user, or a session of the role."""
     arn = params.get("CallerArn")
     if isinstance(identity, User) and arn in (None, identity.arn):
-        return Principal(identity.arn, identity.account, "user", "", identity.id, identity.tags)
+        return principal_of(identity.arn, caller.account, identity, None)
     if isinstance(identity, Role) and arn is None:
-        session = f"arn:aws:sts::{identity.account}:assumed-role/{identity.name}/simulation"
-        return Principal(session, identity.account, "session", identity.arn, f"{identity.id}:simulation", identity.tags)
-    named_one = Caller(
-        caller.account, caller.region, caller.request_id, "", arn or f"arn:aws:iam::{caller.account}:user/simulation"
-    )
-    return principal_of(named_one, None, None)
+        return principal_of(session_arn(caller.account, identity.name, "simulation"), caller.account, identity, None)
+    return principal_of(arn or identity_arn(caller.account, "user", "/", "simulation"), caller.account, None, None)
 
 
 def _values(entry: Mapping[str, Any]) -> str | tuple[str, ...]:

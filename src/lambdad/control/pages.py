@@ -1,15 +1,10 @@
-"""Lists in pages: `Marker` and `NextMarker` are opaque to clients. Pure.
+"""Lists in pages by `Marker`, `MaxItems` and `NextMarker`. Pure."""
 
-A marker holds the key of the last item that was answered, so that a list that changes between two pages leaves out and
-repeats nothing that was there all along.
-"""
-
-import base64
-import binascii
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from lambdad.domain.errors import InvalidParameterValue
+from lambdad.wire.pages import BadMarker, cut
 
 T = TypeVar("T")
 
@@ -24,30 +19,11 @@ def page(
 
     `items` must be in the order of `key`. Raises InvalidParameterValue for a marker that is none of ours.
     """
-    after = _decode(params["Marker"]) if params.get("Marker") else None
-    size = min(params.get("MaxItems") or DEFAULT, limit)
-    found: list[T] = []
-    for item in items:
-        if after is not None and key(item) <= after:
-            continue
-        if len(found) == size:
-            return found, {"NextMarker": _encode(key(found[-1]))}
-        found.append(item)
-    return found, {}
-
-
-def _encode(key: str) -> str:
-    return base64.urlsafe_b64encode(f"1:{key}".encode()).decode()
-
-
-def _decode(marker: str) -> str:
     try:
-        form, _, key = base64.urlsafe_b64decode(marker.encode()).decode().partition(":")
-    except (binascii.Error, UnicodeError):
-        form, key = "", ""
-    if form != "1":
-        raise InvalidParameterValue(f"Invalid Marker: {marker}")
-    return key
+        found, marker = cut(items, key, min(params.get("MaxItems") or DEFAULT, limit), params.get("Marker"))
+    except BadMarker:
+        raise InvalidParameterValue(f"Invalid Marker: {params['Marker']}") from None
+    return found, {"NextMarker": marker} if marker else {}
 
 
 def number_key(number: int | str) -> str:

@@ -8,6 +8,7 @@ grow from one second to five minutes, and use up no attempt.
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from lambdad.domain.backoff import doubled
 from lambdad.domain.errors import LambdadError, RecursiveInvocation, ResourceNotFound
 from lambdad.domain.functions import EventInvokeConfig
 from lambdad.frontend.api import Answer
@@ -81,7 +82,7 @@ def after(
         case ResourceNotFound() | RecursiveInvocation():  # nothing that a retry could mend: function, version or alias is gone
             return GiveUp("RetriesExhausted")
         case _:
-            delay = min(delays.first_backoff * 2.0 ** min(attempts.refused, 32), delays.longest_backoff)
+            delay = doubled(delays.first_backoff, attempts.refused, delays.longest_backoff)
             retry = Retry(delay, Attempts(attempts.failed, attempts.refused + 1))
     return GiveUp("EventAgeExceeded") if age + retry.delay > _greatest_age(config) else retry
 

@@ -19,7 +19,7 @@ _POLICY = re.compile(r"arn:aws[a-z-]*:iam::(?:\d{12}|aws):policy/[\w+=,.@/-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Principal:
+class PrincipalName:
     """Who an ARN names."""
 
     kind: Literal["root", "user", "role"]
@@ -38,16 +38,16 @@ def session_arn(account: str, role: str, session: str) -> str:
     return f"arn:aws:sts::{account}:assumed-role/{role}/{session}"
 
 
-def parse_principal(arn: str) -> Principal | None:
+def parse_principal(arn: str) -> PrincipalName | None:
     """The root user, a user, or the session of a role; None for anything else."""
     found = _PRINCIPAL.fullmatch(arn)
     if found is None:
         return None
     if found["root"]:
-        return Principal("root", found["root"])
+        return PrincipalName("root", found["root"])
     if found["user"]:
-        return Principal("user", found["account"], found["user"])
-    return Principal("role", found["owner"], found["role"], found["session"])
+        return PrincipalName("user", found["account"], found["user"])
+    return PrincipalName("role", found["owner"], found["role"], found["session"])
 
 
 def is_policy(arn: str) -> bool:

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from lambdad.iam.arns import parse_principal
 from lambdad.iam.encoding import PREFIX, Entity, decode
-from lambdad.iam.entities import AccessKey, Grant, Group, ManagedPolicy, Role, User
+from lambdad.iam.entities import AccessKey, Group, HeldPolicy, ManagedPolicy, Role, User
 from lambdad.iam.managed import managed_policies
 from lambdad.substrate.api import Entry, KeyValue
 
@@ -108,21 +108,21 @@ class Directory:
 
     # What holds for an identity
 
-    def grants(self, identity: User | Role | Group) -> list[Grant]:
+    def grants(self, identity: User | Role | Group) -> list[HeldPolicy]:
         """Its inline policies and those that are attached, as documents in force; of a user, also those of its groups.
 
         A boundary is none of them.
         """
-        found = [Grant("inline", name, document) for name, document in identity.inline.items()]
+        found = [HeldPolicy("inline", name, document) for name, document in identity.inline.items()]
         found += self.managed(identity.attached)
         if isinstance(identity, User):
             found += [grant for group in self.groups_of(identity) for grant in self.grants(group)]
         return found
 
-    def managed(self, arns: Iterable[str]) -> list[Grant]:
+    def managed(self, arns: Iterable[str]) -> list[HeldPolicy]:
         """Documents in force of managed policies; those that do not exist are left out, and so allow nothing."""
         found = ((arn, self._policies_by_arn.get(arn)) for arn in arns)
-        return [Grant("managed", arn, policy.document) for arn, policy in found if policy is not None]
+        return [HeldPolicy("managed", arn, policy.document) for arn, policy in found if policy is not None]
 
     # News from the substrate
 

@@ -112,7 +112,7 @@ class ManagedPolicy(Struct, frozen=True, kw_only=True):
         return next((version for version in self.versions if version.id == id), None)
 
 
-class Grant(Struct, frozen=True):
+class HeldPolicy(Struct, frozen=True):
     """One policy that holds for an identity."""
 
     kind: Literal["inline", "managed"]

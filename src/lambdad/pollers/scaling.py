@@ -9,6 +9,7 @@ can run.
 from dataclasses import dataclass
 from typing import Final
 
+from lambdad.domain.backoff import doubled
 from lambdad.domain.mappings import EventSourceMapping
 
 FIRST: Final = 5
@@ -77,4 +78,4 @@ def idle(scale: Scale, limits: Bounds) -> Scale:
 
 def backoff(refusals: int) -> float:
     """Seconds before a batch that was refused so often is tried again."""
-    return min(FIRST_BACKOFF * 2.0 ** min(refusals - 1, 32), LONGEST_BACKOFF)
+    return doubled(FIRST_BACKOFF, refusals - 1, LONGEST_BACKOFF)

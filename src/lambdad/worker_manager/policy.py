@@ -31,6 +31,7 @@ from collections import deque
 from collections.abc import Collection, Mapping
 from typing import Generic
 
+from lambdad.domain.backoff import doubled
 from lambdad.domain.errors import LambdadError, PlatformError, TooManyRequests
 from lambdad.domain.functions import Version
 from lambdad.domain.limits import SCALING_PERIOD
@@ -218,7 +219,7 @@ class Pools(Generic[W]):
                 return [Start(pool, first, provisioned=True)]
         provision.starting -= 1
         provision.failure = error.message
-        provision.retry_at = now + min(FIRST_RETRY * 2.0 ** min(provision.failures, 16), LONGEST_RETRY)
+        provision.retry_at = now + doubled(FIRST_RETRY, provision.failures, LONGEST_RETRY)
         provision.failures += 1
         self._settle(pool)
         return []

@@ -6,7 +6,6 @@ from typing import Any
 
 import botocore.session
 from botocore.model import Shape
-from botocore.validate import ParamValidator
 
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import CallerError
@@ -14,6 +13,7 @@ from lambdad.iam.directory import Directory
 from lambdad.services.iam.service import IamService
 from lambdad.testing.substrate import MemorySubstrate
 from lambdad.wire.models import Models
+from tests.component.answers import answer_of
 
 ACCOUNT = "123456789012"
 MODEL = botocore.session.get_session().get_service_model("iam")
@@ -56,16 +56,7 @@ class Api:
         await self.directory.start()
 
     async def call(self, operation: str, **params: Any) -> dict[str, Any]:
-        model = MODEL.operation_model(operation)
-        if model.input_shape is not None:
-            report = ParamValidator().validate(params, model.input_shape)
-            assert not report.has_errors(), report.generate_report()
-        answer = await self.service.operations[operation](self.caller, params)
-        if model.output_shape is None:
-            assert answer == {}
-        else:
-            check(answer, model.output_shape)
-        return answer
+        return await answer_of(self.service, MODEL, check, self.caller, operation, params)
 
     async def refuses(self, operation: str, **params: Any) -> tuple[str, str]:
         """Code and message of the error, which the model has, with that status."""

@@ -5,12 +5,12 @@ from typing import Any
 
 import botocore.session
 from botocore.model import Shape
-from botocore.validate import ParamValidator
 
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import CallerError
 from lambdad.logs.service import Logs
 from lambdad.services.logs.service import LogsService
+from tests.component.answers import answer_of
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 MODEL = botocore.session.get_session().get_service_model("logs")
@@ -36,15 +36,7 @@ class Api:
         self.caller = Caller(ACCOUNT, REGION, "request-1", "test", f"arn:aws:iam::{ACCOUNT}:root")
 
     async def call(self, operation: str, **params: Any) -> dict[str, Any]:
-        model = MODEL.operation_model(operation)
-        report = ParamValidator().validate(params, model.input_shape)
-        assert not report.has_errors(), report.generate_report()
-        answer = await self.service.operations[operation](self.caller, params)
-        if model.output_shape is None:
-            assert answer == {}
-        else:
-            check(answer, model.output_shape)
-        return answer
+        return await answer_of(self.service, MODEL, check, self.caller, operation, params)
 
     async def refuses(self, operation: str, **params: Any) -> tuple[str, str]:
         """Code and message of the error."""

@@ -5,7 +5,6 @@ from typing import Any
 
 import botocore.session
 from botocore.model import Shape
-from botocore.validate import ParamValidator
 from msgspec.structs import replace
 
 from lambdad.domain.caller import Caller
@@ -13,6 +12,7 @@ from lambdad.domain.errors import CallerError
 from lambdad.services.sqs.service import SqsService
 from lambdad.testing.clock import VirtualClockLoop
 from lambdad.testing.substrate import MemorySubstrate
+from tests.component.answers import answer_of
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 MODEL = botocore.session.get_session().get_service_model("sqs")
@@ -51,15 +51,8 @@ class Api:
         return f"id-{self.ids}"
 
     async def call(self, operation: str, **params: Any) -> dict[str, Any]:
-        model = MODEL.operation_model(operation)
-        report = ParamValidator().validate(params, model.input_shape)
-        assert not report.has_errors(), report.generate_report()
-        answer = await self.service.operations[operation](replace(self.caller, trace_id=self.trace_id), params)
-        if model.output_shape is None:
-            assert answer == {}
-        else:
-            check(answer, model.output_shape)
-        return answer
+        caller = replace(self.caller, trace_id=self.trace_id)
+        return await answer_of(self.service, MODEL, check, caller, operation, params)
 
     async def refuses(self, operation: str, **params: Any) -> tuple[str, str]:
         """The code, as boto3 shows it, and message of the error."""

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import botocore.session
-from botocore.validate import ParamValidator
 
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import CallerError
@@ -15,6 +14,7 @@ from lambdad.iam.sessions import Claims
 from lambdad.services.iam.service import IamService
 from lambdad.services.sts.service import StsService
 from lambdad.testing.substrate import MemorySubstrate
+from tests.component.answers import answer_of
 from tests.component.services_iam.api import check
 
 ACCOUNT = "123456789012"
@@ -55,12 +55,7 @@ class Api:
         return arn
 
     async def call(self, operation: str, **params: Any) -> dict[str, Any]:
-        model = MODEL.operation_model(operation)
-        report = ParamValidator().validate(params, model.input_shape)
-        assert not report.has_errors(), report.generate_report()
-        answer = await self.service.operations[operation](self.caller, params)
-        check(answer, model.output_shape)
-        return answer
+        return await answer_of(self.service, MODEL, check, self.caller, operation, params)
 
     async def refuses(self, operation: str, **params: Any) -> tuple[str, str]:
         try:

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from lambdad.domain.errors import PlatformError
-from lambdad.iam.arns import Principal, is_policy, parse_principal, session_arn
+from lambdad.iam.arns import PrincipalName, is_policy, parse_principal, session_arn
 from lambdad.iam.encoding import Entity, decode, encode, key_of
 from lambdad.iam.entities import AccessKey, ManagedPolicy, PolicyVersion, Role, User
 from lambdad.iam.managed import managed_policies
@@ -60,15 +60,15 @@ def test_names_that_differ_in_case_only_are_one_record() -> None:
 @pytest.mark.parametrize(
     ("arn", "principal"),
     [
-        ("arn:aws:iam::123456789012:root", Principal("root", "123456789012")),
-        ("arn:aws:iam::123456789012:user/ann", Principal("user", "123456789012", "ann")),
-        ("arn:aws:iam::123456789012:user/a/b/ann", Principal("user", "123456789012", "ann")),
-        ("arn:aws:sts::123456789012:assumed-role/r/s", Principal("role", "123456789012", "r", "s")),
+        ("arn:aws:iam::123456789012:root", PrincipalName("root", "123456789012")),
+        ("arn:aws:iam::123456789012:user/ann", PrincipalName("user", "123456789012", "ann")),
+        ("arn:aws:iam::123456789012:user/a/b/ann", PrincipalName("user", "123456789012", "ann")),
+        ("arn:aws:sts::123456789012:assumed-role/r/s", PrincipalName("role", "123456789012", "r", "s")),
         ("arn:aws:iam::123456789012:role/r", None),
         ("", None),
     ],
 )
-def test_who_a_caller_is(arn: str, principal: Principal | None) -> None:
+def test_who_a_caller_is(arn: str, principal: PrincipalName | None) -> None:
     assert parse_principal(arn) == principal
 
 

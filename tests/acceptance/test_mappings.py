@@ -176,13 +176,12 @@ def test_only_failed_items_come_again(server: Server, make: Maker, told: Queue) 
 def test_a_poison_message_ends_in_its_dead_letter_queue(server: Server, make: Maker, told: Queue) -> None:
     dead = Queue(server)
     redrive = json.dumps({"deadLetterTargetArn": dead.arn, "maxReceiveCount": 2})
-    queue = Queue(server, VisibilityTimeout="3", RedrivePolicy=redrive)
-    function = make.python_function(
-        FORWARD, Environment={"Variables": {"TO": told.name, "RAISES": "yes"}}, Timeout=3
-    )  # fmt: skip
-    mapped(function, queue, BatchSize=1)
+    # Long enough for a cold start on a busy machine: a message that is still at work then would be received again.
+    queue = Queue(server, VisibilityTimeout="10", RedrivePolicy=redrive)
+    function = forwarder(make, told, RAISES="yes")
+    mapped(function, queue, BatchSize=1, ScalingConfig={"MaximumConcurrency": 2})
     queue.send("fails", *[str(number) for number in range(10)])
-    assert dead.take(1) == ["fails"]
+    assert dead.take(1, seconds=60) == ["fails"]
     bodies = [json.loads(each)["body"] for each in told.take(12)]
     assert sorted(bodies) == sorted(["fails", "fails", *[str(number) for number in range(10)]])
     assert eventually(queue.is_empty)

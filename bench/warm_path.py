@@ -35,6 +35,7 @@ from lambdad.logs.service import Logs
 from lambdad.metering.registry import Registry
 from lambdad.placement.service import LocalPlacement
 from lambdad.runtime_api import frames
+from lambdad.testing.access import allow
 from lambdad.testing.artifacts import NoArtifacts
 from lambdad.testing.events import AcceptedEvents
 from lambdad.testing.sandbox import ScriptedRuntime, ScriptedSandboxes
@@ -108,10 +109,10 @@ class Rooms:
             credentials=lambda _: {}, measured=registry.invoked, freeze_after=0,
         )  # fmt: skip
         self.manager = LocalWorkerManager(LocalPlacement([self.worker]), records)
-        self.frontend = LocalFrontend(records, LocalCounter(records, per_unit=0), self.manager, AcceptedEvents())
+        self.frontend = LocalFrontend(records, LocalCounter(records, per_unit=0), self.manager, AcceptedEvents(), allow)
         edge = Edge(
             services=[], frontend=self.frontend, authenticator=AnyCredentials(), artifacts=Packages(),
-            links=CodeLinks(b"", lambda: "", time.time), hosts=Hosts(), health=dict, state=dict,
+            links=CodeLinks(b"", lambda: "", time.time), hosts=Hosts(), require=allow, health=dict, state=dict,
         )  # fmt: skip
         self.client = Client()
         self.connection = Connection(Server(edge), asyncio.get_running_loop())

@@ -8,9 +8,11 @@ import time
 
 from lambdad.assembly.identities import identities
 from lambdad.assembly.node import uuid_text
+from lambdad.assembly.permissions import execution_roles
 from lambdad.control.api import AccountLimits
 from lambdad.control.service import LambdaControl
 from lambdad.edge.compatibility import page
+from lambdad.iam.directory import Directory
 from lambdad.logs.service import Logs
 from lambdad.records.service import Snapshot
 from lambdad.records.write import Writer
@@ -26,11 +28,14 @@ def services() -> list[Service]:
     """Every service that a node registers."""
     substrate = MemorySubstrate()
     records = Snapshot(substrate.key_values)
+    sqs = SqsService(substrate.key_values, substrate.queues, now=time.time, new_id=uuid_text, url=str, run=0)
+    known = identities(Directory(substrate.key_values), substrate.key_values, b"")
     control = LambdaControl(
         records=records,
         writer=Writer(substrate.key_values, records.current),
         artifacts=NoArtifacts(),
         limits=AccountLimits(),
+        roles=execution_roles(known.directory, known.access, records, sqs),
         available=list,
         architecture="x86_64",
         location=lambda caller, code: "",
@@ -39,8 +44,6 @@ def services() -> list[Service]:
         new_id=uuid_text,
     )
     logs = Logs(substrate.key_values, substrate.timeline, time.time)
-    sqs = SqsService(substrate.key_values, substrate.queues, now=time.time, new_id=uuid_text, url=str, run=0)
-    known = identities(substrate.key_values, b"")
     return [control, LogsService(logs, time.time, uuid_text), sqs, known.iam, known.sts]
 
 

@@ -5,11 +5,13 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
+from lambdad.assembly.identities import RootKey
+from lambdad.domain.arns import FunctionName
 from lambdad.domain.functions import Version
 from lambdad.edge.authenticate import Known
 from lambdad.iam import ids, sessions
-from lambdad.iam.arns import session_arn
 from lambdad.iam.directory import Directory
+from lambdad.iam.execution import ExecutionRoles
 from lambdad.iam.sessions import Claims, ExpiredToken, InvalidToken
 from lambdad.wire.signature import Credential
 from lambdad.wire.signature_refusals import expired_token
@@ -21,18 +23,23 @@ MARGIN: Final = 3600
 
 
 class Keyring:
-    """`key`: the server's, that seals session tokens; `lifetime`: seconds for which an environment may live, so that its
-    credentials outlive it."""
+    """`key`: the server's, that seals session tokens; `root`: the root user's, where there is one; `lifetime`: seconds for
+    which an environment may live, so that its credentials outlive it."""
 
-    def __init__(self, directory: Directory, key: bytes, lifetime: float) -> None:
+    def __init__(self, directory: Directory, roles: ExecutionRoles, key: bytes, root: RootKey | None, lifetime: float) -> None:
         self._directory = directory
+        self._roles = roles
         self._key = key
+        self._root = root
         self._lifetime = lifetime
         self._read: dict[tuple[str, str], tuple[Claims, str]] = {}
 
     def find(self, credential: Credential) -> Known | None:
         """None for a key that is not lambdad's, or was switched off. Raises ExpiredToken (CallerError)."""
         if credential.session_token is None:
+            root = self._root
+            if root is not None and root.access_key_id == credential.access_key_id:
+                return Known(root.secret_access_key, root.account, f"arn:aws:iam::{root.account}:root")
             found = self._directory.access_key(credential.access_key_id)
             if found is None or not found[1].active:
                 return None
@@ -57,16 +64,9 @@ class Keyring:
 
     def of_function(self, version: Version) -> Mapping[str, str]:
         """Environment variables: credentials of its execution role, in a session that has the function's name."""
-        issued, role = int(time.time()), self._directory.role_by_arn(version.role)
-        claims = Claims(
-            account=version.account,
-            principal=session_arn(version.account, version.role.rpartition("/")[2], version.name),
-            role=version.role,
-            role_id=None if role is None else role.id,
-            name=version.name,
-            issued=issued,
-            expires=issued + int(self._lifetime) + MARGIN,
-        )
+        issued = int(time.time())
+        function = FunctionName(version.account, version.region, version.name)
+        claims = self._roles.claims(version.role, function, issued, issued + int(self._lifetime) + MARGIN)
         made = sessions.issue(claims, self._key, secrets.token_bytes(ids.KEY_ID))
         return {
             "AWS_ACCESS_KEY_ID": made.access_key_id,

@@ -40,7 +40,7 @@ class FunctionEndpoints:
             if self._edge is None:
                 listener.close()
                 return
-            server = Server(self._edge.seen_by(self._signed))
+            server = Server(self._edge.seen_by(self._signed), peers=False)
             servers.append(server)
             self._spawn(server.listen_on(listener))
 

@@ -27,20 +27,22 @@ from lambdad import __version__
 from lambdad.artifacts.service import PackageStore
 from lambdad.assembly.credentials import Keyring
 from lambdad.assembly.endpoints import PORT, FunctionEndpoints
-from lambdad.assembly.identities import Identities, identities, session_key
+from lambdad.assembly.identities import Identities, RootKey, begin, identities, new_root_key, root_key, session_key
 from lambdad.assembly.metrics import metrics
+from lambdad.assembly.permissions import execution_roles, log_permission
 from lambdad.assembly.queues import Queues
 from lambdad.assembly.settings import Settings
 from lambdad.assembly.state import state
 from lambdad.control.api import AccountLimits
 from lambdad.control.service import LambdaControl
 from lambdad.counter.service import LocalCounter
+from lambdad.domain.access import Need
 from lambdad.domain.errors import PlatformError
 from lambdad.domain.functions import Function
 from lambdad.domain.runtimes import RUNTIMES
 from lambdad.edge.authenticate import AnyCredentials, SignedRequests
 from lambdad.edge.downloads import CodeLinks
-from lambdad.edge.hosts import Hosts
+from lambdad.edge.hosts import Hosts, is_loopback
 from lambdad.edge.server import Server
 from lambdad.edge.service import Edge
 from lambdad.events.api import Message
@@ -48,6 +50,8 @@ from lambdad.events.policy import Delays
 from lambdad.events.service import Events
 from lambdad.frontend.service import LocalFrontend
 from lambdad.frontend.traces import BITS, new_trace_id
+from lambdad.iam.directory import Directory
+from lambdad.iam.execution import ExecutionRoles
 from lambdad.logs.service import Logs
 from lambdad.metering.registry import Registry
 from lambdad.placement.service import LocalPlacement
@@ -81,6 +85,8 @@ class Ready:
     url: str
     isolation: str
     runtimes: Sequence[str]
+    root_key: RootKey | None
+    """Where it was made just now: this is the one time that it is shown."""
 
 
 def uuid_text() -> str:
@@ -136,15 +142,17 @@ class Node:
     async def _start(self) -> Ready:
         floor = await self._floor()
         known = await self._identities(floor)
-        keyring = Keyring(known.directory, known.key, self._settings.max_age)
+        sqs = await self._sqs(floor)
+        roles = execution_roles(known.directory, known.access, floor.records, sqs)
+        root, new_root = self._root_key()
+        keyring = Keyring(known.directory, roles, known.key, root, self._settings.max_age)
         signed = SignedRequests(keyring.find, time.time)
         endpoints = FunctionEndpoints(signed)
-        sqs = await self._sqs(floor)
-        plane = self._data_plane(floor, endpoints, keyring, self._events(floor, sqs))
+        plane = self._data_plane(floor, known, roles, endpoints, keyring, self._events(floor, sqs, roles))
         links = CodeLinks(secrets.token_bytes(32), lambda: self._url, time.time)
-        queues = Queues(sqs, RemoteQueues(self._settings.remote_queues))
+        queues = Queues(sqs, RemoteQueues(self._settings.remote_queues), floor.records, roles.require)
         fleet = Fleet(floor.records, queues, plane.frontend.run_accepted, new_id=uuid_text, new_trace=new_trace)
-        control = self._control(floor, links, plane, queues, fleet)
+        control = self._control(floor, roles, links, plane, queues, fleet)
         await control.start()
         self._stack.push_async_callback(control.close)
         self._stack.push_async_callback(plane.frontend.close)
@@ -154,10 +162,12 @@ class Node:
         edge = Edge(
             services=[control, logs_service, sqs, known.iam, known.sts],
             frontend=plane.frontend,
-            authenticator=AnyCredentials(self._settings.account, signed),
+            authenticator=signed if self._strict else AnyCredentials(self._settings.account, signed),
             artifacts=floor.artifacts,
             links=links,
-            hosts=Hosts(),
+            hosts=Hosts(loopback=is_loopback(self._settings.host)),
+            require=known.access.require,
+            private=self._strict,
             health=lambda: {"status": "ready", "version": __version__},
             state=lambda: state(
                 plane.registry, plane.counter, plane.manager, plane.worker, floor.sandboxes, plane.events, sqs, fleet
@@ -173,13 +183,29 @@ class Node:
         self._stack.callback(sqs.stop)  # and so would long polls
         self._stack.push_async_callback(fleet.stop)  # whose polls would end at once, again and again
         self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        return Ready(self._url, floor.sandboxes.level, [each.identifier for each in floor.sandboxes.runtimes()])
+        return Ready(self._url, floor.sandboxes.level, [each.identifier for each in floor.sandboxes.runtimes()], new_root)
+
+    @property
+    def _strict(self) -> bool:
+        settings = self._settings
+        return settings.auth == "strict" or (settings.auth is None and not is_loopback(settings.host))
+
+    def _root_key(self) -> tuple[RootKey | None, RootKey | None]:
+        """The root user's key, and again if it is new. It is made when it is needed, and known from then on."""
+        data_dir = self._settings.data_dir
+        key = root_key(data_dir)
+        if key is not None or not self._strict:
+            return key, None
+        key = new_root_key(data_dir, self._settings.account)
+        return key, key
 
     async def _identities(self, floor: "_Floor") -> Identities:
-        known = identities(floor.substrate.key_values, session_key(self._settings.data_dir))
-        await known.directory.start()
-        self._stack.push_async_callback(known.directory.close)
-        return known
+        key_values, data_dir = floor.substrate.key_values, self._settings.data_dir
+        directory = Directory(key_values)
+        await directory.start()
+        self._stack.push_async_callback(directory.close)
+        await begin(directory, key_values, data_dir, self._settings.account)
+        return identities(directory, key_values, session_key(data_dir))
 
     async def _sqs(self, floor: "_Floor") -> SqsService:
         sqs = SqsService(
@@ -194,14 +220,16 @@ class Node:
         self._stack.push_async_callback(sqs.close)
         return sqs
 
-    def _events(self, floor: "_Floor", sqs: SqsService) -> Events:
+    def _events(self, floor: "_Floor", sqs: SqsService, roles: ExecutionRoles) -> Events:
         async def to_queue(arn: str, message: Message) -> None:
+            roles.require(message.role, message.function, Need("sqs:SendMessage", arn.split(":")[4], arn))
             await sqs.send(arn, message.body, message.attributes, message.sender, message.trace_id)
 
         events = Events(
             floor.substrate.queues,
             floor.records,
             {"sqs": to_queue},
+            roles.require,
             now=time.time,
             new_id=uuid_text,
             delays=Delays((self._settings.retry_delay, 2 * self._settings.retry_delay)),
@@ -238,7 +266,15 @@ class Node:
         close(logs.close)
         return _Floor(substrate, sandboxes, records, artifacts, logs)
 
-    def _data_plane(self, floor: "_Floor", endpoints: FunctionEndpoints, keyring: Keyring, events: Events) -> "_DataPlane":
+    def _data_plane(
+        self,
+        floor: "_Floor",
+        known: Identities,
+        roles: ExecutionRoles,
+        endpoints: FunctionEndpoints,
+        keyring: Keyring,
+        events: Events,
+    ) -> "_DataPlane":
         settings, close = self._settings, self._stack.push_async_callback
         registry = Registry()
         self._stack.callback(floor.records.listen(forget_in(registry)))
@@ -256,6 +292,7 @@ class Node:
             wall=time.time,
             new_id=lambda: uuid.uuid4().hex,
             credentials=keyring.of_function,
+            log_permission=lambda version: log_permission(roles, known.directory, version),
             capacity_mb=settings.memory,
             cores=processors(),
             serve_endpoint=endpoints.serve,
@@ -283,10 +320,20 @@ class Node:
             floor.records, settings.concurrency, per_unit=settings.requests_per_concurrency, throttled=registry.throttled
         )
         self._stack.callback(counter.close)
-        frontend = LocalFrontend(floor.records, counter, manager, events, recursed=registry.recursed, grace=settings.grace)
+        frontend = LocalFrontend(
+            floor.records, counter, manager, events, known.access.require, recursed=registry.recursed, grace=settings.grace
+        )
         return _DataPlane(worker, manager, counter, registry, events, frontend)
 
-    def _control(self, floor: "_Floor", links: CodeLinks, plane: "_DataPlane", queues: Queues, fleet: Fleet) -> LambdaControl:
+    def _control(
+        self,
+        floor: "_Floor",
+        roles: ExecutionRoles,
+        links: CodeLinks,
+        plane: "_DataPlane",
+        queues: Queues,
+        fleet: Fleet,
+    ) -> LambdaControl:
         manager = plane.manager
 
         def allocated(function: Function, qualifier: str) -> tuple[int, str | None]:
@@ -298,6 +345,7 @@ class Node:
             writer=Writer(floor.substrate.key_values, floor.records.current),
             artifacts=floor.artifacts,
             limits=AccountLimits(concurrency=self._settings.concurrency),
+            roles=roles,
             available=lambda: [each.identifier for each in floor.sandboxes.runtimes()],
             architecture=self._host.architecture,
             location=lambda caller, code: links.location(code, caller),

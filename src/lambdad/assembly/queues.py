@@ -1,26 +1,33 @@
 """Where the pollers find queues: in this lambdad, or where the settings say that an account's queues are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
+from lambdad.domain.access import Need, RequireOfRole
+from lambdad.domain.arns import FunctionName
 from lambdad.pollers.api import Source, SourceMessage
 from lambdad.pollers.remote import RemoteQueues
+from lambdad.records.api import Records
+from lambdad.records.resolve import resolve
 from lambdad.services.sqs.service import SqsService
 
 
 class OwnQueue:
-    """A `Source`."""
+    """A `Source`. What becomes visible again early asks for no permission: on AWS nobody has to give pollers one for it."""
 
     receivers: Final = 1
 
-    def __init__(self, sqs: SqsService, arn: str) -> None:
+    def __init__(self, sqs: SqsService, arn: str, require: Callable[[str], None]) -> None:
         self._sqs = sqs
         self._arn = arn
+        self._require = require
 
     async def receive(self, limit: int, wait: float) -> Sequence[SourceMessage]:
+        self._require("ReceiveMessage")
         return await self._sqs.receive(self._arn, limit, wait)
 
     async def delete(self, handles: Sequence[str]) -> int:
+        self._require("DeleteMessage")
         return await self._sqs.delete(self._arn, handles)
 
     async def change_visibility(self, handle: str, seconds: int) -> None:
@@ -30,12 +37,24 @@ class OwnQueue:
 class Queues:
     """Implements `lambdad.pollers.api.Sources`."""
 
-    def __init__(self, sqs: SqsService, remote: RemoteQueues) -> None:
+    def __init__(self, sqs: SqsService, remote: RemoteQueues, records: Records, require: RequireOfRole) -> None:
         self._sqs = sqs
         self._remote = remote
+        self._records = records
+        self._require = require
 
-    def open(self, arn: str) -> Source:
-        return self._remote.open(arn) if self.is_remote(arn.split(":")[4]) else OwnQueue(self._sqs, arn)
+    def open(self, arn: str, function: Callable[[], FunctionName]) -> Source:
+        """Of queues that are somewhere else, the credentials by which they are reached say what may be done."""
+        account = arn.split(":")[4]
+        if self.is_remote(account):
+            return self._remote.open(arn)
+
+        def require(action: str) -> None:
+            name = function()
+            version = resolve(self._records.function(name.account, name.region, name.name), name, 1.0)
+            self._require(version.role, name, Need(f"sqs:{action}", account, arn))
+
+        return OwnQueue(self._sqs, arn, require)
 
     async def visibility(self, arn: str) -> int:
         if self.is_remote(arn.split(":")[4]):

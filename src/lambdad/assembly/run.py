@@ -22,9 +22,10 @@ GARBAGE = (50_000, 20, 100)
 
 def run(settings: Settings, ready: Callable[[Ready], None], *, home: Path | None, path: str) -> None:
     """Serve until SIGTERM or SIGINT. Raises PlatformError or OSError with one sentence for the user if it can't start."""
-    if not is_loopback(settings.host):
+    if settings.auth == "any" and not is_loopback(settings.host):
         raise CannotStart(
-            f"lambdad does not verify signatures yet, so it listens on loopback addresses only, not on {settings.host}."
+            f"Who reaches {settings.host} could do everything: `--auth any` is for loopback addresses only. "
+            "Leave it out, and requests have to be signed."
         )
     sys.setswitchinterval(SWITCH)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -7,6 +7,7 @@ from typing import Literal
 
 from lambdad.domain import limits
 
+Auth = Literal["any", "strict"]
 Isolation = Literal["namespaces", "process"]
 
 
@@ -21,9 +22,12 @@ class Settings:
     data_dir: Path
     """Where functions, layers, code and logs live. One lambdad at a time; private to its user."""
     host: str = "127.0.0.1"
-    """Address to listen on. Only loopback addresses, as long as signatures are not verified."""
+    """Address to listen on."""
     port: int = 4566
     """TCP port; 0 takes a free one. 4566 is what tools for AWS emulators expect."""
+    auth: Auth | None = None
+    """Whether every request must be signed by credentials that lambdad gave out (`strict`), or any others are the root user
+    (`any`), which only a loopback address allows. None: `any` on loopback addresses, else `strict`."""
     isolation: Isolation | None = None
     """None: the strongest level that the host offers, but never `process`, which has to be asked for."""
     account: str = "000000000000"

@@ -46,13 +46,19 @@ def _remote(text: str) -> tuple[str, str]:
 
 
 @click.command()
-@_setting("host", str, "Address to listen on; loopback only, as signatures are not verified.")
+@_setting("host", str, "Address to listen on.")
 @_setting("port", click.IntRange(0, 65535), "Port to listen on; 0 takes a free one.")
 @_setting(
     "data_dir",
     click.Path(file_okay=False, path_type=Path),
     "Where functions, code and logs live; one lambdad at a time.",
     shown="~/.local/share/lambdad",
+)
+@_setting(
+    "auth",
+    click.Choice(["any", "strict"]),
+    "Whether any credentials are the root user, or every request must be signed by credentials that lambdad gave out.",
+    shown="`any` on loopback addresses, else `strict`",
 )
 @_setting(
     "isolation",
@@ -108,6 +114,12 @@ def up(**options: Any) -> None:
     settings = Settings(**options)
 
     def ready(node: Ready) -> None:
+        if node.root_key is not None:
+            click.echo(
+                f"The root user of account {node.root_key.account} has a new access key, which is not shown again:\n"
+                f"  AWS_ACCESS_KEY_ID={node.root_key.access_key_id}\n"
+                f"  AWS_SECRET_ACCESS_KEY={node.root_key.secret_access_key}"
+            )
         click.echo(
             f"lambdad is ready at {node.url} (isolation: {node.isolation}; runtimes: {', '.join(node.runtimes) or 'none'})"
         )

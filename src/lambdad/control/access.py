@@ -6,10 +6,12 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambd
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from lambdad.control.layer_references import find_version
 from lambdad.domain.access import Need, tag_context
 from lambdad.domain.arns import layer_arn, parse_function_name
 from lambdad.domain.caller import Caller
 from lambdad.records.api import Records
+from lambdad.records.policies import document, policy_of
 
 LAMBDA: Final = "lambda.amazonaws.com"
 
@@ -21,6 +23,23 @@ def needs(operation: str, caller: Caller, params: Mapping[str, Any], records: Re
     """Of a validated request. What it names need not exist. Raises InvalidParameterValue or ResourceNotFound for a name that
     can't be read."""
     return _TABLE[operation](operation, caller, params, records)
+
+
+def resource_policy(need: Need, records: Records) -> str | None:
+    """Of a function, version, alias or layer version."""
+    parts = need.resource.split(":")
+    if len(parts) < 7:
+        return None
+    _, _, _, region, account, kind, name, *qualifier = parts
+    match kind:
+        case "function":
+            function = records.function(account, region, name)
+            return None if function is None else policy_of(function, qualifier[0] if qualifier else None)
+        case "layer" if qualifier and qualifier[0].isdecimal():
+            version = find_version(records, account, region, name, int(qualifier[0]))
+            return None if version is None or version.policy is None else document(version.policy)
+        case _:
+            return None
 
 
 def function_arn(caller: Caller, name: str, qualifier: str | None = None) -> tuple[str, str]:
@@ -51,10 +70,14 @@ def _configuring(operation: str, caller: Caller, params: Mapping[str, Any], reco
         if vpc.get(member):
             context[key] = tuple(vpc[member])
     found = [Need(f"lambda:{operation}", account, arn, context)]
-    found += [Need("lambda:GetLayerVersion", _account_of(layer), layer) for layer in params.get("Layers") or ()]
+    function = records.function(account, caller.region, arn.split(":")[6])
+    held = () if function is None else [layer.arn for layer in function.latest.layers]
+    found += [
+        Need("lambda:GetLayerVersion", _account_of(layer), layer) for layer in params.get("Layers") or () if layer not in held
+    ]
     role = params.get("Role")
-    if role:
-        found.append(Need("iam:PassRole", _account_of(role), role, {"iam:passedtoservice": LAMBDA}))
+    if role and _account_of(role) == account:  # another account's is refused by the operation
+        found.append(Need("iam:PassRole", account, role, {"iam:passedtoservice": LAMBDA}))
     return found
 
 
@@ -84,6 +107,12 @@ def _of_layer(operation: str, caller: Caller, params: Mapping[str, Any], records
     return [Need(f"lambda:{operation}", _account_of(arn), arn)]
 
 
+def _of_versions(operation: str, caller: Caller, params: Mapping[str, Any], records: Records) -> list[Need]:
+    """An action without a resource; but a layer of another account is that account's to show."""
+    needs = _of_layer(operation, caller, params, records)
+    return needs if needs[0].account != caller.account else _of_account(operation, caller, params, records)
+
+
 def _of_layer_version(operation: str, caller: Caller, params: Mapping[str, Any], records: Records) -> list[Need]:
     arn = f"{_layer(caller, params['LayerName'])}:{params['VersionNumber']}"
     return [Need(f"lambda:{operation}", _account_of(arn), arn)]
@@ -99,20 +128,20 @@ def _layer(caller: Caller, name: str) -> str:
 
 def _mapping_to(operation: str, caller: Caller, params: Mapping[str, Any], records: Records) -> list[Need]:
     """A new mapping has no ARN yet: policies tell by `lambda:FunctionArn` which function it may be of."""
-    _, function = function_arn(caller, params["FunctionName"])
+    account, function = function_arn(caller, params["FunctionName"])
     context: Context = {**tag_context(params.get("Tags")), "lambda:functionarn": function}
-    return [Need("lambda:CreateEventSourceMapping", caller.account, "*", context)]
+    return [Need("lambda:CreateEventSourceMapping", account, "*", context)]
 
 
 def _of_mapping(operation: str, caller: Caller, params: Mapping[str, Any], records: Records) -> list[Need]:
     arn = f"arn:aws:lambda:{caller.region}:{caller.account}:event-source-mapping:{params['UUID']}"
     mapping = records.mapping(caller.account, caller.region, params["UUID"])
-    functions = [] if mapping is None else [mapping.function_name.arn]
+    functions = [] if mapping is None else [(caller.account, mapping.function_name.arn)]
     if params.get("FunctionName"):
-        functions.append(function_arn(caller, params["FunctionName"])[1])
+        functions.append(function_arn(caller, params["FunctionName"]))
     # Of two functions, as when a mapping is given to another, each must be allowed.
-    contexts: list[Context] = [{"lambda:functionarn": each} for each in functions] or [{}]
-    return [Need(f"lambda:{operation}", caller.account, arn, context) for context in contexts]
+    found = [Need(f"lambda:{operation}", account, arn, {"lambda:functionarn": function}) for account, function in functions]
+    return found or [Need(f"lambda:{operation}", caller.account, arn)]
 
 
 def _tagging(operation: str, caller: Caller, params: Mapping[str, Any], records: Records) -> list[Need]:
@@ -180,7 +209,6 @@ _TABLE: Final[dict[str, _Needs]] = {
             "ListCodeSigningConfigs",
             "ListEventSourceMappings",
             "ListFunctions",
-            "ListLayerVersions",
             "ListLayers",
         ),
         _of_account,
@@ -193,6 +221,7 @@ _TABLE: Final[dict[str, _Needs]] = {
         _of_signing_config,
     ),
     "PublishLayerVersion": _of_layer,
+    "ListLayerVersions": _of_versions,
     **dict.fromkeys(
         (
             "AddLayerVersionPermission",

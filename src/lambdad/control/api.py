@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lambdad.domain import limits
+from lambdad.domain.access import Need
+from lambdad.domain.arns import FunctionName
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import CallerError
 from lambdad.domain.functions import Code, Function, Optimization, SnapshotFailure, Version
@@ -66,6 +68,18 @@ Remote = Callable[[str], bool]
 def all_here(account: str) -> bool:
     """Where nothing is forwarded."""
     return False
+
+
+class Roles(Protocol):
+    """Execution roles. `role`: an ARN."""
+
+    def assumable(self, role: str, function: FunctionName) -> bool:
+        """Whether it is there, and Lambda may assume it for this function."""
+        ...
+
+    def require(self, role: str, function: FunctionName, need: Need) -> None:
+        """Raises AccessDenied where it does not allow that."""
+        ...
 
 
 class Polling(Protocol):

@@ -117,7 +117,7 @@ class CodeSigning:
 
         def decision() -> tuple[Sequence[Change], dict[str, Any]]:
             before = require_function(self._ledger.records, name)
-            held = held_config(self._ledger.records, arn)
+            held = held_config(self._ledger.records, arn, name.account)
             answer = {"CodeSigningConfigArn": arn, "FunctionName": name.name}
             if before.code_signing_config_arn == arn:
                 return [], answer
@@ -148,10 +148,10 @@ def find_config(records: Records, arn: str) -> CodeSigningConfig | None:
     return next((each for each in records.code_signing_configs(parts[4], parts[3]) if each.arn == arn), None)
 
 
-def require_config(records: Records, arn: str) -> CodeSigningConfig:
-    """For operations on functions. Raises CodeSigningConfigNotFoundException (404)."""
+def require_config(records: Records, arn: str, account: str) -> CodeSigningConfig:
+    """For operations on functions of that account. Raises CodeSigningConfigNotFoundException (404)."""
     config = find_config(records, arn)
-    if config is None:
+    if config is None or config.account != account:
         raise CallerError.named(
             "CodeSigningConfigNotFoundException",
             f"The code signing configuration cannot be found. Check that the provided configuration is not deleted: {arn}.",
@@ -160,12 +160,12 @@ def require_config(records: Records, arn: str) -> CodeSigningConfig:
     return config
 
 
-def held_config(records: Records, arn: str) -> Change:
+def held_config(records: Records, arn: str, account: str) -> Change:
     """Goes with the change of a function that begins to refer to the configuration: only one of it and a deletion succeeds.
 
     Raises CodeSigningConfigNotFoundException.
     """
-    config = require_config(records, arn)
+    config = require_config(records, arn, account)
     return config, config
 
 

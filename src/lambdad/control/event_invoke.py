@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from lambdad.control.checks import check_reached
 from lambdad.control.ledger import Ledger
-from lambdad.control.lookup import exists, function_name
+from lambdad.control.lookup import exists, function_name, require_version
 from lambdad.control.pages import page
+from lambdad.control.role_checks import RoleChecks
 from lambdad.domain.arns import LATEST, FunctionName
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import InvalidParameterValue, ResourceNotFound
@@ -26,8 +27,9 @@ _ARN = re.compile(r"arn:aws[a-zA-Z0-9-]*:([a-zA-Z0-9-]+):([a-z0-9-]*):(\d{12})?:
 
 
 class EventInvoke:
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, roles: RoleChecks) -> None:
         self._ledger = ledger
+        self._roles = roles
 
     @property
     def operations(self) -> Mapping[str, Handler]:
@@ -54,13 +56,21 @@ class EventInvoke:
             raise InvalidParameterValue("You must specify at least one of error handling or destination setting.")
 
         def change(before: Function) -> Function:
-            check_destinations(self._ledger.records, name, params.get("DestinationConfig") or {})
+            self._check_destinations(before, name, params.get("DestinationConfig") or {})
             present = _require_config(before, name) if keep else EventInvokeConfig(last_modified_ms=0)
             after = _merged(present, params, self._ledger.now_ms())
             return replace(before, event_invoke={**before.event_invoke, key: after})
 
         function = await self._ledger.change(lambda: self._find(name), change)
         return _answer(function, key, function.event_invoke[key])
+
+    def _check_destinations(self, function: Function, name: FunctionName, destinations: Mapping[str, Any]) -> None:
+        check_destinations(self._ledger.records, name, destinations)
+        role = require_version(function, name).role
+        for side in ("OnFailure", "OnSuccess"):
+            arn = (destinations.get(side) or {}).get("Destination")
+            if arn:
+                self._roles.may_tell(role, name.qualified(None), arn)
 
     def _find(self, name: FunctionName) -> Function:
         function = self._ledger.function(name)

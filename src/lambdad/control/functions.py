@@ -25,6 +25,7 @@ from lambdad.control.packages import Packages, source_of
 from lambdad.control.pages import number_key, page
 from lambdad.control.representation import configuration
 from lambdad.control.revisions import check_changeable, check_revision
+from lambdad.control.role_checks import RoleChecks
 from lambdad.domain.arns import LATEST, FunctionName
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import InvalidParameterValue, ResourceConflict
@@ -41,6 +42,7 @@ class Functions:
         self,
         ledger: Ledger,
         packages: Packages,
+        roles: RoleChecks,
         *,
         available: Callable[[], Sequence[str]],
         architecture: str,
@@ -48,6 +50,7 @@ class Functions:
     ) -> None:
         self._ledger = ledger
         self._packages = packages
+        self._roles = roles
         self._available = available
         self._architecture = architecture
         self._location = location
@@ -85,7 +88,7 @@ class Functions:
                 if deleted is not None:
                     changes.append((deleted, None))
                 if function.code_signing_config_arn:
-                    changes.append(held_config(self._ledger.records, function.code_signing_config_arn))
+                    changes.append(held_config(self._ledger.records, function.code_signing_config_arn, name.account))
                 return changes, answer
 
             return await self._ledger.decide(decision)
@@ -99,10 +102,17 @@ class Functions:
         storage = (params.get("EphemeralStorage") or {}).get("Size") or EPHEMERAL_STORAGE
         check_snap_start((params.get("SnapStart") or {}).get("ApplyOn") or "None", params["Runtime"], storage)
         check_configuration(params)
+        self._roles.assumable(params["Role"], name)
+        self._check_dead_letters(name, params["Role"], params)
         check_tags(params.get("Tags") or {})
         if params.get("CodeSigningConfigArn"):
-            require_config(self._ledger.records, params["CodeSigningConfigArn"])
+            require_config(self._ledger.records, params["CodeSigningConfigArn"], name.account)
         return check_architectures(params.get("Architectures"), self._architecture)
+
+    def _check_dead_letters(self, name: FunctionName, role: str, params: Mapping[str, Any]) -> None:
+        target = (params.get("DeadLetterConfig") or {}).get("TargetArn")
+        if target:
+            self._roles.may_tell(role, name, target)
 
     def _check_absent(self, name: FunctionName) -> None:
         if self._ledger.function(name) is not None:
@@ -180,7 +190,7 @@ class Functions:
             await self._check_new_layers(caller, name, params)
 
             def change(before: Function) -> Function:
-                return self._reconfigured(caller, before, params)
+                return self._reconfigured(caller, name, before, params)
 
             function = await self._ledger.change(lambda: require_function(self._ledger.records, name), change)
         return configuration(function.latest)
@@ -192,10 +202,13 @@ class Functions:
             layers = resolve_layers(self._ledger.records, caller, params["Layers"], latest.layers)
             await self._packages.check_sizes(latest.code, layers)
 
-    def _reconfigured(self, caller: Caller, before: Function, params: Mapping[str, Any]) -> Function:
+    def _reconfigured(self, caller: Caller, name: FunctionName, before: Function, params: Mapping[str, Any]) -> Function:
         latest = before.latest
         check_revision(params.get("RevisionId"), latest.revision_id)
         check_changeable(before)
+        if params.get("Role"):
+            self._roles.assumable(params["Role"], name)
+        self._check_dead_letters(name, params.get("Role") or latest.role, params)
         layers: list[Layer] | None = None
         if params.get("Layers") is not None:
             layers = resolve_layers(self._ledger.records, caller, params["Layers"], latest.layers)

@@ -49,28 +49,13 @@ def find_version(records: Records, account: str, region: str, name: str, version
     return next((each for each in records.layer_versions(account, region, name) if each.version == version), None)
 
 
-def may_read(caller: Caller, layer: LayerVersion) -> bool:
-    """Whether the layer version's own policy lets another account use it.
-
-    An organisation's condition is never met: there are no organisations here.
-    """
-    if caller.account == layer.account:
-        return True
-    if layer.policy is None:
-        return False
-    root = {"AWS": f"arn:aws:iam::{caller.account}:root"}
-    return any(each["Principal"] in ("*", root) and "Condition" not in each for each in layer.policy.statements)
-
-
-def readable_version(records: Records, caller: Caller, reference: LayerReference) -> LayerVersion:
-    """One version for GetLayerVersion. Raises ResourceNotFound, and AccessDenied for what another account does not share."""
+def readable_version(records: Records, reference: LayerReference) -> LayerVersion:
+    """One version for GetLayerVersion. Raises InvalidParameterValue or ResourceNotFound."""
     number = reference.version
     if number is None or number < 1:
         raise InvalidParameterValue("Layer Version Cannot be less than 1")
     arn = layer_version_arn(reference.account, reference.region, reference.name, number)
     found = find_version(records, reference.account, reference.region, reference.name, number)
-    if reference.account != caller.account and (found is None or not may_read(caller, found)):
-        raise caller.denied("GetLayerVersion", arn)
     if found is None:
         raise ResourceNotFound(f"Layer version {arn} does not exist.")
     return found
@@ -79,8 +64,7 @@ def readable_version(records: Records, caller: Caller, reference: LayerReference
 def resolve_layers(records: Records, caller: Caller, arns: Sequence[Any], held: Sequence[Layer] = ()) -> list[Layer]:
     """The layers of a function, in their order. Those it holds already may have been deleted since.
 
-    Raises InvalidParameterValue for too many, two versions of one layer, other regions, and what does not exist;
-    AccessDenied for layers that another account does not share.
+    Raises InvalidParameterValue for too many, two versions of one layer, other regions, and what does not exist.
     """
     if len(arns) > limits.LAYERS:
         raise InvalidParameterValue(f"Cannot reference more than {limits.LAYERS} layers.")
@@ -101,7 +85,7 @@ def resolve_layers(records: Records, caller: Caller, arns: Sequence[Any], held: 
 
 def _layer(records: Records, caller: Caller, reference: LayerReference, arn: str) -> Layer:
     try:
-        version = readable_version(records, caller, reference)
+        version = readable_version(records, reference)
     except ResourceNotFound as error:
         raise InvalidParameterValue(error.message) from error
     return Layer(arn, version.code)

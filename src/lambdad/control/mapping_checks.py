@@ -11,7 +11,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from lambdad.control.api import Remote
 from lambdad.domain import limits
 from lambdad.domain.errors import CallerError, InvalidParameterValue, NotImplementedOperation
 from lambdad.domain.event_patterns import InvalidPattern, compile_pattern
@@ -79,12 +78,6 @@ def check_source(params: Mapping[str, Any], region: str) -> str:
             f"The event source {arn} is not in the region of the function ({region}). Both must be in the same region."
         )
     return queue[0]
-
-
-def check_owner(queue: str, account: str, remote: Remote) -> None:
-    owner = queue.split(":")[4]
-    if owner != account and not remote(owner):
-        raise InvalidParameterValue("The provided execution role does not have permissions to call ReceiveMessage on SQS")
 
 
 def unreceivable(error: CallerError) -> InvalidParameterValue:

@@ -13,8 +13,9 @@ from lambdad.control.api import Polling, Remote, Visibility
 from lambdad.control.checks import check_tags
 from lambdad.control.ledger import Change, Ledger
 from lambdad.control.lookup import exists, function_name, require_version
-from lambdad.control.mapping_checks import check_owner, check_source, check_visibility, configured, unreceivable
+from lambdad.control.mapping_checks import check_source, check_visibility, configured, unreceivable
 from lambdad.control.pages import page
+from lambdad.control.role_checks import RoleChecks
 from lambdad.domain.arns import FunctionName
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import CallerError, InvalidParameterValue, ResourceConflict, ResourceNotFound
@@ -27,8 +28,9 @@ PAGE = 100
 
 
 class Mappings:
-    def __init__(self, ledger: Ledger, visibility: Visibility, polling: Polling, remote: Remote) -> None:
+    def __init__(self, ledger: Ledger, roles: RoleChecks, visibility: Visibility, polling: Polling, remote: Remote) -> None:
         self._ledger = ledger
+        self._roles = roles
         self._visibility = visibility
         self._polling = polling
         self._remote = remote
@@ -63,8 +65,7 @@ class Mappings:
             ),
             params,
         )
-        check_owner(source, caller.account, self._remote)
-        visibility = await self._visibility_of(source)
+        visibility = await self._pollable(name, source)
 
         def decision() -> tuple[Sequence[Change], EventSourceMapping]:
             return [(None, mapping), self._held_function(mapping, visibility)], mapping
@@ -77,7 +78,11 @@ class Mappings:
             raise InvalidParameterValue("Function does not exist")
         return function
 
-    async def _visibility_of(self, queue: str) -> int:
+    async def _pollable(self, name: FunctionName, queue: str) -> int:
+        """The queue's visibility timeout, if the function's role may poll it. Of queues that are somewhere else, the
+        credentials by which they are reached say so. Raises InvalidParameterValue."""
+        if not self._remote(queue.split(":")[4]):
+            self._roles.may_poll(require_version(self._require_function(name), name).role, name.qualified(None), queue)
         try:
             return await self._visibility(queue)
         except CallerError as error:
@@ -150,7 +155,7 @@ class Mappings:
         if name == mapping.function_name:
             return None
         self._require_function(name)
-        return name, await self._visibility_of(mapping.source)
+        return name, await self._pollable(name, mapping.source)
 
     def _settled(self, caller: Caller, params: Mapping[str, Any], action: str) -> EventSourceMapping:
         mapping = self._require(caller, params)

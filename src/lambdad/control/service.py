@@ -5,8 +5,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from lambdad.artifacts.api import Artifacts
+from lambdad.control import access
 from lambdad.control.account import Account
 from lambdad.control.aliases import Aliases
 from lambdad.control.api import (
@@ -17,6 +19,7 @@ from lambdad.control.api import (
     ObjectStore,
     Polling,
     Remote,
+    Roles,
     TakeSnapshot,
     Visibility,
     all_here,
@@ -37,9 +40,12 @@ from lambdad.control.mappings import Mappings
 from lambdad.control.packages import GRACE, Packages
 from lambdad.control.permissions import Permissions
 from lambdad.control.preparation import PARALLEL, Preparation
+from lambdad.control.role_checks import RoleChecks
 from lambdad.control.runtime_management import RuntimeManagementConfigs
 from lambdad.control.tags import TagOperations
 from lambdad.control.versions import Versions
+from lambdad.domain.access import Need
+from lambdad.domain.caller import Caller
 from lambdad.records.api import Records
 from lambdad.records.write import Writer
 from lambdad.wire.api import Handler
@@ -57,6 +63,7 @@ class LambdaControl:
         writer: Writer,
         artifacts: Artifacts,
         limits: AccountLimits,
+        roles: Roles,
         available: Callable[[], Sequence[str]],
         architecture: str,
         location: Location,
@@ -71,7 +78,8 @@ class LambdaControl:
         parallel: int = PARALLEL,
         grace: float = GRACE,
     ) -> None:
-        """`available`: identifiers of the runtimes that this host can run now. `architecture`: x86_64 or arm64, the host's.
+        """`roles`: execution roles. `available`: identifiers of the runtimes that this host can run now. `architecture`: x86_64
+        or arm64, the host's.
 
         `allocated`: what there is of a configuration of provisioned concurrency. `snapshot`: takes a version's, for
         SnapStart. `visibility`, `polling` and `remote`: of queues that are event sources. `now`: epoch seconds. `new_id`: a new
@@ -79,8 +87,9 @@ class LambdaControl:
         """
         ledger = Ledger(records, writer, now=now, new_id=new_id)
         packages = Packages(ledger, artifacts, object_store, limits, grace=grace)
+        checks = RoleChecks(roles)
         nouns = (
-            Functions(ledger, packages, available=available, architecture=architecture, location=location),
+            Functions(ledger, packages, checks, available=available, architecture=architecture, location=location),
             FunctionCode(ledger, packages, architecture=architecture),
             Versions(ledger, packages),
             Aliases(ledger),
@@ -88,13 +97,14 @@ class LambdaControl:
             LayerPermissions(ledger),
             Permissions(ledger),
             Concurrency(ledger, limits, allocated),
-            EventInvoke(ledger),
-            Mappings(ledger, visibility, polling, remote),
+            EventInvoke(ledger, checks),
+            Mappings(ledger, checks, visibility, polling, remote),
             RuntimeManagementConfigs(ledger),
             CodeSigning(ledger),
             TagOperations(ledger),
             Account(ledger, limits),
         )
+        self._records = records
         self._operations: dict[str, Handler] = {name: each for noun in nouns for name, each in noun.operations.items()}
         self._preparation = Preparation(ledger, artifacts, snapshot, parallel=parallel)
         self._packages = packages
@@ -111,6 +121,12 @@ class LambdaControl:
     @property
     def operations(self) -> Mapping[str, Handler]:
         return self._operations
+
+    def needs(self, operation: str, caller: Caller, params: Mapping[str, Any]) -> Sequence[Need]:
+        return access.needs(operation, caller, params, self._records)
+
+    def resource_policy(self, need: Need) -> str | None:
+        return access.resource_policy(need, self._records)
 
     async def start(self) -> None:
         """Take up whatever an earlier process left unfinished, have event sources polled, and go on with what comes."""

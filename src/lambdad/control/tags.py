@@ -77,8 +77,6 @@ class TagOperations:
     def _find(self, caller: Caller, arn: str, action: str) -> Tagged:
         parts = arn.split(":")
         kind = parts[5] if len(parts) > 6 else ""
-        if kind and parts[4] != caller.account:
-            raise caller.denied(action, arn)
         match kind:
             case "function":
                 name = parse_function_name(arn, None, account=caller.account, region=caller.region)

@@ -4,8 +4,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from lambdad.domain.errors import AccessDenied
-
 
 class Caller(Struct, frozen=True):
     """The authenticated sender of one request."""
@@ -25,10 +23,11 @@ class Caller(Struct, frozen=True):
 
     session: Any = None
     """The claims of temporary credentials (`lambdad.iam.sessions.Claims`); None for users and the root user."""
+    source_ip: str | None = None
+    """Of the connection; None inside lambdad, and for functions, whose connections have none that means anything."""
+    user_agent: str | None = None
 
-    def denied(self, action: str, resource: str) -> AccessDenied:
-        """What a caller of another account gets of Lambda, whether the resource exists or not."""
-        return AccessDenied(
-            f"User: {self.principal_arn} is not authorized to perform: lambda:{action} on resource: {resource} "
-            f"because no resource-based policy allows the lambda:{action} action"
-        )
+    @property
+    def is_root(self) -> bool:
+        """Whether it is the root user of its account, or one of that user's sessions."""
+        return self.principal_arn.endswith(":root")

@@ -76,9 +76,7 @@ class SignedRequests:
         verify(request, credential, known.secret, now, keys=self._keys, services=self._services)
         if known.expires is not None and known.expires <= now:
             raise refusals.expired_token(credential)
-        key, arn = credential.access_key_id, known.principal_arn
-        host, trace_id = request.headers.get("host", ""), request.headers.get("x-amzn-trace-id")
-        return Caller(known.account, credential.region, request_id, key, arn, host, trace_id, known.session)
+        return _caller(request, credential, request_id, known.account, known.principal_arn, known.session)
 
 
 def _same(one: str, other: str) -> bool:
@@ -103,5 +101,20 @@ class AnyCredentials:
             return signed.admit(request, credential, known, request_id)
         key = credential.access_key_id
         account = key if len(key) == 12 and key.isascii() and key.isdigit() else self._default
-        host, trace_id = request.headers.get("host", ""), request.headers.get("x-amzn-trace-id")
-        return Caller(account, credential.region, request_id, key, f"arn:aws:iam::{account}:root", host, trace_id)
+        return _caller(request, credential, request_id, account, f"arn:aws:iam::{account}:root")
+
+
+def _caller(request: Request, credential: Credential, request_id: str, account: str, arn: str, session: Any = None) -> Caller:
+    headers = request.headers
+    return Caller(
+        account,
+        credential.region,
+        request_id,
+        credential.access_key_id,
+        arn,
+        headers.get("host", ""),
+        headers.get("x-amzn-trace-id"),
+        session,
+        request.peer or None,
+        headers.get("user-agent"),
+    )

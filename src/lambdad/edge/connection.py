@@ -52,6 +52,7 @@ class Connection(asyncio.Protocol):
         "_loop",
         "_modern",
         "_parser",
+        "_peer",
         "_queue",
         "_reading",
         "_refusal",
@@ -82,6 +83,7 @@ class Connection(asyncio.Protocol):
         self._discarded = 0
         self._refusal: Response | None = None
         self._can_write: asyncio.Future[None] | None = None
+        self._peer = ""
         self._keep = self._modern = True
         self._starting = False
         self.writer: asyncio.Task[None] | None = None
@@ -114,6 +116,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own class does not inherit from asyncio's.
         self._server.connections.add(self)
+        if self._server.peers:
+            self._peer = str((transport.get_extra_info("peername") or ("",))[0])
         self.deadline = self._loop.time() + self._server.timeouts.headers
         if self._server.closing:
             transport.close()
@@ -222,7 +226,7 @@ class Connection(asyncio.Protocol):
             self._refuse(_plain(400, f"Bad request: {problem or 'unsupported request target'}"))
             return
         path, _, query = target.partition("?")
-        request = self._request = Request(method, path, query, headers)
+        request = self._request = Request(method, path, query, headers, b"", self._peer)
         self._body_limit = self._application.body_limit(request)
         if length is not None and int(length) > self._body_limit:
             self._refuse(self._application.too_large(request, int(length)))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lambdad.edge.hosts import host_name
-from lambdad.wire.api import Handler, Service
+from lambdad.wire.api import Service
 from lambdad.wire.match import Match, Operations, action_of, target_of
 from lambdad.wire.messages import Request
 from lambdad.wire.models import Model, Models
@@ -23,11 +23,11 @@ _RPC_PATH = re.compile(r"/service/[^/]+/operation/([^/]+)/?")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An operation of a service. `handler` is None where lambdad does not implement it."""
+    """An operation that a service has; lambdad need not implement it."""
 
     model: Model
     match: Match
-    handler: Handler | None
+    service: Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Routes:
         for entry in registered:
             match = entry.operations.find(request)
             if match is not None:
-                return Found(entry.operations.model, match, entry.service.operations.get(match.operation.name))
+                return Found(entry.operations.model, match, entry.service)
         others = [other for other in self._models.signed_as(name) if other not in self._names]
         for other in others:
             match = self._other(other).find(request)

@@ -59,7 +59,8 @@ class Timeouts:
 
 
 class Server:
-    """Listens, and keeps the connections. `now` is wall-clock time in seconds, for the Date header."""
+    """Listens, and keeps the connections. `now` is wall-clock time in seconds, for the Date header; `peers`: whether the
+    addresses of clients mean anything."""
 
     def __init__(
         self,
@@ -68,6 +69,7 @@ class Server:
         timeouts: Timeouts | None = None,
         header_limit: int = 1024 * 1024,
         now: Callable[[], float] = time.time,
+        peers: bool = True,
     ) -> None:
         self.application = application
         self.timeouts = timeouts or Timeouts()
@@ -77,6 +79,7 @@ class Server:
         """Requests in progress."""
         self.header_names: dict[bytes, str] = {}
         self.closing = False
+        self.peers = peers
         self._now = now
         self._second = -1
         self._date = ""

@@ -11,11 +11,12 @@ import msgspec
 
 from lambdad.artifacts.api import Artifacts
 from lambdad.domain import limits
+from lambdad.domain.access import Require
 from lambdad.domain.errors import AccessDenied, LambdadError, PlatformError, RequestEntityTooLarge, UnknownOperation
 from lambdad.edge import downloads, invoke
 from lambdad.edge.authenticate import Authenticator
 from lambdad.edge.downloads import CodeLinks
-from lambdad.edge.hosts import Hosts, from_foreign_page
+from lambdad.edge.hosts import Hosts, from_foreign_page, is_loopback
 from lambdad.edge.invoke import InvokeRoute
 from lambdad.edge.route import Found, Routes, Unimplemented, Unknown
 from lambdad.frontend.api import Frontend
@@ -72,6 +73,8 @@ class Edge:
 
     `services` answer all operations but Invoke, which goes straight to `frontend`; `health` and `state` are what
     /_lambdad/health and /_lambdad/state say, as JSON; `metrics` is what /_lambdad/metrics says, in Prometheus's text format.
+    `require` decides who may do what; the frontend does so itself. `private`: state and metrics are for clients on this host's
+    loopback only, since they name the functions of every account and nobody signs for them.
     Nothing here waits for anything but the handlers.
     """
 
@@ -84,6 +87,8 @@ class Edge:
         artifacts: Artifacts,
         links: CodeLinks,
         hosts: Hosts,
+        require: Require,
+        private: bool = False,
         health: Callable[[], Mapping[str, Any]],
         state: Callable[[], Mapping[str, Any]],
         metrics: Callable[[], str] = lambda: "",
@@ -98,6 +103,8 @@ class Edge:
         self._artifacts = artifacts
         self._links = links
         self._hosts = hosts
+        self._require = require
+        self._private = private
         self._reports: dict[str, tuple[str, Callable[[], bytes]]] = {
             _HEALTH: ("application/json", lambda: msgspec.json.encode(health())),
             _STATE: ("application/json", lambda: msgspec.json.encode(state())),
@@ -224,14 +231,18 @@ class Edge:
                 return refusal(error, model, request_id)
             case Unimplemented(service, operation, model):
                 return refusal(not_implemented(service, operation), model, request_id)
-            case Found(model, match, handler):
+            case Found(model, match, service):
                 pass
         protocol = protocol_of(request, model)
+        name = match.operation.name
         try:
+            handler = service.operations.get(name)
             if handler is None:
-                return refusal(not_implemented(model.name, match.operation.name), model, request_id, protocol)
+                return refusal(not_implemented(model.name, name), model, request_id, protocol)
             params = parse(request, match, model)
             validate(params, match.operation, model)
+            for need in service.needs(name, caller, params):
+                self._require(caller, need, service.resource_policy(need))
             output = await handler(caller, params)
             return answer(model, match.operation, output, request_id, protocol)
         except LambdadError as error:
@@ -242,6 +253,8 @@ class Edge:
         readable = request.method in ("GET", "HEAD")
         report = self._reports.get(request.path)
         if report is not None and readable:
+            if self._private and request.path != _HEALTH and not is_loopback(request.peer):
+                raise AccessDenied(f"{request.path} is answered on this host only.")
             content_type, text = report
             return Response(200, [*headers, ("Content-Type", content_type)], text())
         if request.path.startswith(downloads.PATH) and readable:

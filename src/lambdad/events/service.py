@@ -9,6 +9,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from lambdad.domain import limits
+from lambdad.domain.access import Need, RequireOfRole
 from lambdad.domain.arns import LATEST, FunctionName
 from lambdad.domain.errors import LambdadError, PlatformError, RequestTooLarge, ResourceNotFound, TooManyRequests
 from lambdad.domain.functions import EventInvokeConfig, Function
@@ -44,6 +45,7 @@ class Events:
         queues: Queues,
         records: Records,
         ways: Mapping[str, Deliver],
+        require: RequireOfRole,
         *,
         now: Callable[[], float],
         new_id: Callable[[], str],
@@ -51,6 +53,7 @@ class Events:
     ) -> None:
         self._queues = queues
         self._records = records
+        self._require = require
         self._telling = Telling({**ways, "lambda": self._invoke})
         self._now = now
         self._new_id = new_id
@@ -216,7 +219,7 @@ class Events:
         invokes = header.failed + isinstance(result, Answer)
         body = messages.record(name, header.request_id, event.payload, condition, invokes, result, self._now())
         meter = self._meters.of(name.qualified(None))
-        message = Message(body, self._sender(name), header.trace_id)
+        message = Message(body, name.qualified(None), self._role(name), header.trace_id)
         if await self._telling.tell(arn, message, f"the record of event {header.request_id}"):
             meter.delivered += 1
         else:
@@ -226,27 +229,33 @@ class Events:
         self, name: FunctionName, header: Header, event: Delivery, result: Answer | LambdadError | None
     ) -> None:
         try:
-            arn = resolve(self._function(name), name, 1.0).dead_letter_target
+            version = resolve(self._function(name), name, 1.0)
         except ResourceNotFound:
             return
+        arn = version.dead_letter_target
         if arn is None:
             return
         meter = self._meters.of(name.qualified(None))
         body = event.payload.decode("utf-8", "replace")
-        message = Message(body, self._sender(name), header.trace_id, messages.dead_letter(header.request_id, result))
+        letter = messages.dead_letter(header.request_id, result)
+        message = Message(body, name.qualified(None), version.role, header.trace_id, letter)
         if await self._telling.tell(arn, message, f"event {header.request_id}"):
             meter.delivered += 1
         else:
             meter.dead_letter_errors += 1
 
-    def _sender(self, name: FunctionName) -> str:
+    def _role(self, name: FunctionName) -> str:
         function = self._function(name)
-        return name.name if function is None else f"{function.latest.role.rpartition('/')[2]}:{name.name}"
+        try:
+            return resolve(function, name, 1.0).role
+        except ResourceNotFound:  # the version or alias is gone, what is configured for it is not
+            return "" if function is None else function.latest.role
 
     async def _invoke(self, arn: str, message: Message) -> None:
         """A `Deliver` to another function: an event of its own."""
         _, _, _, region, account, _, function, *qualifier = arn.split(":")
         name = FunctionName(account, region, function, qualifier[0] if qualifier else None)
+        self._require(message.role, message.function, Need("lambda:InvokeFunction", account, arn))
         resolve(self._function(name), name, 1.0)  # it is there
         payload = message.body.encode()
         if len(payload) > limits.EVENT_PAYLOAD:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from lambdad.domain import limits
+from lambdad.domain.access import Need
 from lambdad.domain.arns import LATEST, FunctionName, parse_function_name
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import (
@@ -37,20 +38,18 @@ class Target(Struct, frozen=True):
     """Which function a request means, as far as its text tells."""
 
     name: FunctionName
-    arn: str
-    """With the qualifier that the caller used."""
+    need: Need
+    """The permission to invoke it; its resource is the ARN, with the qualifier that the caller used."""
 
 
 def target(function: str, qualifier: str | None, caller: Caller) -> Target:
-    """Raises InvalidParameterValue, ValidationError, ResourceNotFound (another region) or AccessDenied (another account)."""
+    """Raises InvalidParameterValue, ValidationError or ResourceNotFound (another region)."""
     if qualifier is not None and not _QUALIFIER.fullmatch(qualifier):
         raise violation(qualifier, "qualifier", "Member must satisfy regular expression pattern: (|[a-zA-Z0-9$_-]+)")
     name = parse_function_name(function, qualifier, account=caller.account, region=caller.region)
     if len(name.name) > _NAME_LENGTH:
         raise violation(name.name, "functionName", f"Member must have length less than or equal to {_NAME_LENGTH}")
-    if name.account != caller.account:
-        raise caller.denied("InvokeFunction", name.arn)
-    return Target(name, name.arn)
+    return Target(name, Need("lambda:InvokeFunction", name.account, name.arn))
 
 
 def types(invocation_type: str, log_type: str, *, streaming: bool) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from lambdad.counter.api import Counter
+from lambdad.domain.access import Require
 from lambdad.domain.arns import FunctionName
 from lambdad.domain.errors import LambdadError, PlatformError, RecursiveInvocation
 from lambdad.domain.functions import Function, Version
@@ -20,6 +21,7 @@ from lambdad.frontend.run import OTHERS, Done, Run
 from lambdad.frontend.streams import Chunks, Pipe
 from lambdad.frontend.traces import BITS, new_trace_id, onward, too_many_rounds
 from lambdad.records.api import Records
+from lambdad.records.policies import policy_of
 from lambdad.records.resolve import resolve
 from lambdad.sandbox.api import SandboxFailure
 from lambdad.worker.api import Completion, Invocation, Outcome, Stream
@@ -56,6 +58,7 @@ class LocalFrontend:
         counter: Counter,
         workers: WorkerManager,
         events: Accept,
+        require: Require,
         *,
         now: Callable[[], float] = time.time,
         draw: Callable[[], float] = random.random,
@@ -67,6 +70,7 @@ class LocalFrontend:
         self._counter = counter
         self._workers = workers
         self._events = events
+        self._require = require
         self._now = now
         self._draw = draw
         self._random_bits = random_bits
@@ -134,6 +138,8 @@ class LocalFrontend:
         payload = checks.payload(request.payload, kind)
         context = checks.client_context(request.client_context)
         function = self._function(target.name)
+        policy = None if function is None else policy_of(function, target.name.qualifier)
+        self._require(request.caller, target.need, policy)
         version = resolve(function, target.name, self._draw())
         assert function is not None, "a version that resolves has a function"
         checks.tenant(version, request.tenant_id)
@@ -147,7 +153,7 @@ class LocalFrontend:
                 self._check_rounds(function, trace_id)
         invocation = Invocation(
             request.caller.request_id,
-            target.arn,
+            target.need.resource,
             payload,
             trace_id,
             # An event's client context is not passed on.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
 from lambdad.domain.access import Need
 from lambdad.domain.caller import Caller
@@ -19,31 +19,38 @@ from lambdad.iam.sessions import Claims
 DOCUMENTS: Final = 4096
 """Compiled documents that are remembered."""
 
-SessionOf: TypeAlias = Callable[[Caller], Claims | None]
-"""The session in which a caller calls; None for a user or the root user."""
+CALLERS: Final = 4096
+"""Whose policies are remembered."""
+
+SOURCE: Final = "lambda:sourcefunctionarn"
+"""The function in whose environment the caller's credentials are:
+https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html"""
 
 _KINDS: Final[dict[Literal["root", "user", "role"], Kind]] = {"root": "root", "user": "user", "role": "session"}
 
 
 class Access:
-    """`now`: epoch seconds."""
+    """`now`: epoch seconds. What the directory knows of a caller is remembered until something in it changes."""
 
-    def __init__(self, directory: Directory, now: Callable[[], float], session_of: SessionOf = lambda caller: None) -> None:
+    def __init__(self, directory: Directory, now: Callable[[], float]) -> None:
         self._directory = directory
         self._now = now
-        self._session_of = session_of
+        self._known: dict[tuple[str, str | None], tuple[User | Role | None, Policies]] = {}
+        self._changes = -1
 
-    def require(self, caller: Caller, need: Need, resource: NamedPolicy | None = None) -> None:
-        """Raises AccessDenied in AWS's words."""
-        request, decision = self.decide(caller, need, resource)
+    def require(self, caller: Caller, need: Need, document: str | None = None) -> None:
+        """Raises AccessDenied in AWS's words. `document`: the resource's own policy."""
+        if document is None and caller.session is None and caller.account == need.account and caller.is_root:
+            return
+        request, decision = self.decide(caller, need, None if document is None else named(need.resource, document, "resource"))
         if not decision.allowed:
             raise AccessDenied(denial(request, decision))
 
     def decide(self, caller: Caller, need: Need, resource: NamedPolicy | None = None) -> tuple[Request, Decision]:
         """`resource`: the resource's own policy, or the trust policy of a role. Raises PlatformError where a stored document
         can't be read: what it denies is not known."""
-        claims = self._session_of(caller)
-        identity = self._identity(caller, claims)
+        claims: Claims | None = caller.session
+        identity, own = self._own(caller, claims)
         principal = principal_of(caller.principal_arn, caller.account, identity, claims)
         context = keys_of(
             principal,
@@ -51,20 +58,27 @@ class Access:
             region=caller.region,
             secure=False,
             resource_account=need.account,
-            more=need.context,
+            source_ip=caller.source_ip,
+            user_agent=caller.user_agent,
+            more=need.context if claims is None or claims.function is None else {**need.context, SOURCE: claims.function},
         )
         request = Request(principal, need.action, need.resource, need.account, context)
-        return request, decide(request, self._policies(identity, claims, resource))
+        return request, decide(request, Policies(own.identity, own.boundary, self._session(claims), resource))
 
-    def _identity(self, caller: Caller, claims: Claims | None) -> User | Role | None:
+    def _own(self, caller: Caller, claims: Claims | None) -> tuple[User | Role | None, Policies]:
         """A role that was deleted and made again is not the one that a session was made of."""
-        identity = self._directory.identity_of(caller.principal_arn)
-        recreated = claims is not None and claims.role_id is not None and identity is not None and identity.id != claims.role_id
-        return None if recreated else identity
-
-    def _policies(self, identity: User | Role | None, claims: Claims | None, resource: NamedPolicy | None) -> Policies:
-        own = Policies() if identity is None else own_policies(self._directory, identity)
-        return Policies(own.identity, own.boundary, self._session(claims), resource)
+        role_id = None if claims is None else claims.role_id
+        if self._directory.changes != self._changes or len(self._known) >= CALLERS:
+            self._known.clear()
+            self._changes = self._directory.changes
+        found = self._known.get((caller.principal_arn, role_id))
+        if found is None:
+            identity = self._directory.identity_of(caller.principal_arn)
+            if role_id is not None and identity is not None and identity.id != role_id:
+                identity = None
+            found = (identity, Policies() if identity is None else own_policies(self._directory, identity))
+            self._known[caller.principal_arn, role_id] = found
+        return found
 
     def _session(self, claims: Claims | None) -> Sequence[NamedPolicy] | None:
         if claims is None or not (claims.policies or claims.policy_arns):

@@ -29,6 +29,8 @@ class Directory:
         self._policies_by_arn: dict[str, ManagedPolicy] = dict(managed_policies())
         self._keys: dict[str, tuple[User, AccessKey]] = {}
         self._end: Callable[[], None] | None = None
+        self.changes = 0
+        """How many there were since the start: what follows from identities holds until it rises."""
 
     def __repr__(self) -> str:
         return f"<Directory [{len(self._current)} records]>"
@@ -127,6 +129,7 @@ class Directory:
     # News from the substrate
 
     def _changed(self, key: str, entry: Entry | None) -> None:
+        self.changes += 1
         held = self._current.pop(key, None)
         if held is not None:
             self._forget(held[0])

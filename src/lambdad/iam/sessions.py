@@ -56,6 +56,8 @@ class Claims(Struct, frozen=True, array_like=True, kw_only=True):
     transitive: tuple[str, ...] = ()
     """Keys of the tags that go on to roles which this session assumes."""
     source_identity: str | None = None
+    function: str | None = None
+    """ARN, without a qualifier, of the function whose environment has these credentials."""
 
 
 class Credentials(Struct, frozen=True):

@@ -19,9 +19,19 @@ class LogEvent(Struct, frozen=True, gc=False):
     """One event, without the line's end; may hold several lines."""
 
 
+May = Callable[[str, StreamName], bool]
+"""Whether a writer has the permission for `CreateLogGroup`, `CreateLogStream` or `PutLogEvents`, now."""
+
+
+def anything(action: str, stream: StreamName) -> bool:
+    """May all of it."""
+    return True
+
+
 class LogWriter(Protocol):
-    def write(self, stream: StreamName, events: Sequence[LogEvent]) -> None:
-        """Buffer and return at once: no I/O, no failure. Group and stream are made when they are missing."""
+    def write(self, stream: StreamName, events: Sequence[LogEvent], may: May = anything) -> None:
+        """Buffer and return at once: no I/O, no failure. Group and stream are made when they are missing. What the writer may
+        not do when the events are to be stored is not done, and they are lost, as on AWS."""
         ...
 
 

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from lambdad.logs.api import LogEvent, StreamName
+from lambdad.logs.api import LogEvent, May, StreamName, anything
 from lambdad.logs.lines import LogsDropped, render
 
 EVENT_OVERHEAD = 26
@@ -16,9 +16,10 @@ MAX_EVENT = 1_048_576
 class StreamBuffer:
     """One stream's waiting events. Sizes are counted in characters: exact enough for a bound, and free of encoding."""
 
-    __slots__ = ("dropped", "dropped_size", "events", "size")
+    __slots__ = ("dropped", "dropped_size", "events", "may", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, may: May) -> None:
+        self.may = may
         self.events: deque[LogEvent] = deque()
         self.size = 0
         self.dropped = 0
@@ -67,10 +68,10 @@ class Buffer:
     def __repr__(self) -> str:
         return f"<Buffer {self.count} events of {len(self.streams)} streams, {self.size}/{self.limit} [{self.dropped} lost]>"
 
-    def add(self, stream: StreamName, events: Sequence[LogEvent]) -> None:
+    def add(self, stream: StreamName, events: Sequence[LogEvent], may: May = anything) -> None:
         waiting = self.streams.get(stream)
         if waiting is None:
-            waiting = self.streams[stream] = StreamBuffer()
+            waiting = self.streams[stream] = StreamBuffer(may)
         size = 0
         for event in events:
             size += len(event.message) + EVENT_OVERHEAD

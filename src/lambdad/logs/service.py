@@ -9,12 +9,12 @@ Keys: `logs/groups/ACCOUNT/REGION/GROUP` and `logs/streams/ACCOUNT/REGION/GROUP:
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from lambdad.domain.errors import PlatformError
-from lambdad.logs.api import Group, LogEvent, StoredEvent, Stream, StreamName, StreamState
+from lambdad.logs.api import Group, LogEvent, May, StoredEvent, Stream, StreamName, StreamState, anything
 from lambdad.logs.buffer import Buffer, StreamBuffer
 from lambdad.substrate.api import Change, KeyValue, NewRecord, RevisionMismatch, Timeline
 
@@ -68,6 +68,10 @@ class Logs:
         self._turn = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._storing: set[asyncio.Future[bool]] = set()
+        self._refused: set[tuple[str, str, str]] = set()
+        """Groups whose last writer had no permission."""
+        self.denied = 0
+        """Events lost because their writer had no permission to store them."""
         self.failed_flushes = 0
         """Times that storage refused what was waiting."""
 
@@ -122,15 +126,15 @@ class Logs:
 
     # Writing
 
-    def write(self, stream: StreamName, events: Sequence[LogEvent]) -> None:
+    def write(self, stream: StreamName, events: Sequence[LogEvent], may: May = anything) -> None:
         if not events:
             return
-        self._buffer.add(stream, events)
+        self._buffer.add(stream, events, may)
         if self._timer is None and self._loop is not None:
             self._timer = self._loop.call_later(self._flush_delay, self._wake.set)
         if self._buffer.count >= self._flush_events:
             self._wake.set()
-        if self._listeners:
+        if self._listeners and may("PutLogEvents", stream):
             self._tell(stream, events)
 
     def _tell(self, stream: StreamName, events: Sequence[LogEvent]) -> None:
@@ -161,31 +165,49 @@ class Logs:
                 return True
             now_ms = int(self._now() * 1000)
             try:
-                await self._make_missing(taken, now_ms)
-                await self._timeline.append(_records(taken, now_ms), now_ms)
+                missing = {name: await self._missing(name, waiting.may, now_ms) for name, waiting in taken.items()}
+                allowed = {name: waiting for name, waiting in taken.items() if missing[name] is None}
+                await self._timeline.append(_records(allowed, now_ms), now_ms)
             except PlatformError:
                 self.failed_flushes += 1
                 self._buffer.put_back(taken)
                 return False
+            for name, action in missing.items():
+                self._note(name, action, len(taken[name].events))
             return True
 
-    async def _make_missing(self, streams: Iterable[StreamName], now_ms: int) -> None:
-        """Groups and streams that are written to but are not there."""
-        for name in streams:
-            if name in self._known:
-                continue
-            group = Group(account=name.account, region=name.region, name=name.group, created_ms=now_ms)
-            stream = Stream(account=name.account, region=name.region, group=name.group, name=name.stream, created_ms=now_ms)
-            await self._create(_group_key(name.account, name.region, name.group), group)
-            await self._create(_stream_key(name), stream)
-            self._remember(name)
+    async def _missing(self, name: StreamName, may: May, now_ms: int) -> str | None:
+        """Which permission the writer lacks; None: it may, and group and stream are there."""
+        return await self._ready(name, may, now_ms) or (None if may("PutLogEvents", name) else "PutLogEvents")
 
-    async def _create(self, key: str, value: Group | Stream) -> None:
-        if await self._key_values.get(key) is None:
-            try:
-                await self._key_values.commit([Change(key, _encode(value), expected=0)])
-            except RevisionMismatch:
-                return  # somebody else made it meanwhile
+    def _note(self, name: StreamName, missing: str | None, count: int) -> None:
+        place = (name.account, name.region, name.group)
+        if missing is None:
+            self._refused.discard(place)
+            return
+        self.denied += count
+        if place not in self._refused:
+            self._refused.add(place)
+            LOG.warning("%s of account %s gets no logs: its writer may not logs:%s", name.group, name.account, missing)
+
+    async def _ready(self, name: StreamName, may: May, now_ms: int) -> str | None:
+        """Makes group and stream where they are not there; answers the permission that is missing for it."""
+        if name in self._known:
+            return None
+        group = Group(account=name.account, region=name.region, name=name.group, created_ms=now_ms)
+        stream = Stream(account=name.account, region=name.region, group=name.group, name=name.stream, created_ms=now_ms)
+        wanted: tuple[tuple[str, str, Group | Stream], ...] = (
+            ("CreateLogGroup", _group_key(name.account, name.region, name.group), group),
+            ("CreateLogStream", _stream_key(name), stream),
+        )
+        for action, key, value in wanted:
+            if await self._key_values.get(key) is None:
+                if not may(action, name):
+                    return action
+                with contextlib.suppress(RevisionMismatch):  # somebody else made it meanwhile
+                    await self._key_values.commit([Change(key, _encode(value), expected=0)])
+        self._remember(name)
+        return None
 
     def _remember(self, name: StreamName) -> None:
         if len(self._known) >= KNOWN_STREAMS:
@@ -266,7 +288,7 @@ class Logs:
         """Raises StorageFull; then none is stored."""
         async with self._turn:
             now_ms = int(self._now() * 1000)
-            await self._make_missing([stream], now_ms)
+            await self._ready(stream, anything, now_ms)
             partition = _partition(stream)
             await self._timeline.append([_record(partition, event) for event in events], now_ms)
         if self._listeners:

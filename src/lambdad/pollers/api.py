@@ -1,7 +1,9 @@
 """The doors of the pollers: what they need of a queue."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
+
+from lambdad.domain.arns import FunctionName
 
 SourceMessage: TypeAlias = Mapping[str, Any]
 """As ReceiveMessage answers it, with all attributes: `MessageId`, `ReceiptHandle`, `Body`, `MD5OfBody`, `Attributes`,
@@ -33,8 +35,9 @@ class Source(Protocol):
 class Sources(Protocol):
     """Where the queues are."""
 
-    def open(self, arn: str) -> Source:
-        """Nothing is looked at before the first receive."""
+    def open(self, arn: str, function: Callable[[], FunctionName]) -> Source:
+        """Nothing is looked at before the first receive. `function`: for which it is polled now; its execution role needs the
+        permission."""
         ...
 
     async def visibility(self, arn: str) -> int:

@@ -12,7 +12,7 @@ from lambdad.domain.errors import LambdadError, RecursiveInvocation
 from lambdad.domain.mappings import EventSourceMapping
 from lambdad.frontend.api import Answer, RunAccepted
 from lambdad.pollers import scaling
-from lambdad.pollers.api import Source, SourceMessage
+from lambdad.pollers.api import SourceMessage, Sources
 from lambdad.pollers.batches import Batch, Held, parted, trace_of
 from lambdad.pollers.filters import Criteria, criteria
 from lambdad.pollers.meters import Meter
@@ -49,8 +49,8 @@ class QueuePoller:
     """To be made inside the running loop. It gathers batches in tasks, as many at once as the source's receives are worth, and
     runs each in a task of its own; `_poll` decides when another may be gathered."""
 
-    def __init__(self, mapping: EventSourceMapping, source: Source, means: Means) -> None:
-        self._source = source
+    def __init__(self, mapping: EventSourceMapping, sources: Sources, means: Means) -> None:
+        self._source = sources.open(mapping.source, lambda: self.mapping.function_name)
         self._means = means
         self._loop = asyncio.get_running_loop()
         self._scale = scaling.Scale(0.0, self._loop.time())

@@ -55,7 +55,7 @@ class Fleet:
         elif poller is not None:
             await poller.become(mapping)
         else:
-            self._pollers[mapping.id] = QueuePoller(mapping, self._sources.open(mapping.source), self._means)
+            self._pollers[mapping.id] = QueuePoller(mapping, self._sources, self._means)
 
     def problem(self, mapping: EventSourceMapping) -> str | None:
         """See `Polling.problem`."""

@@ -1,8 +1,9 @@
-"""What a service looks like to the edge: a name of a botocore model and the operations it implements."""
+"""What a service looks like to the edge: a name of a botocore model, the operations it implements, and what they need."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from lambdad.domain.access import Need
 from lambdad.domain.caller import Caller
 
 Handler = Callable[[Caller, dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -26,4 +27,14 @@ class Service(Protocol):
     @property
     def operations(self) -> Mapping[str, Handler]:
         """By operation name, e.g. `CreateFunction`. What the model has beyond these is answered NotImplemented."""
+        ...
+
+    def needs(self, operation: str, caller: Caller, params: Mapping[str, Any]) -> Sequence[Need]:
+        """All that has to be allowed before the operation, one of `operations`, is called; nothing where the operation refuses
+        the request anyway, or decides for itself. `params` as for a Handler. Raises the operation's own CallerError for a
+        resource that can't be told."""
+        ...
+
+    def resource_policy(self, need: Need) -> str | None:
+        """The policy of the resource that is needed, as a JSON document, where there is one."""
         ...

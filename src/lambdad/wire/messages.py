@@ -17,6 +17,8 @@ class Request(Struct):
     headers: dict[str, str]
     """Names in lower case; values of a repeated header are joined by a comma, without a blank, as signatures have them."""
     body: bytes = b""
+    peer: str = ""
+    """Address of the client's end of the connection; empty where that means nothing, as inside sandboxes."""
     _pairs: list[tuple[str, str]] | None = None
 
     @property

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from lambdad.domain.limits import LOG_TAIL
 from lambdad.logs import lines
-from lambdad.logs.api import LogEvent, LogWriter, StreamName
+from lambdad.logs.api import LogEvent, LogWriter, May, StreamName
 from lambdad.worker.output import Lines, Record, Telemetry
 
 _DRAIN_READS: Final = 16
@@ -28,6 +28,7 @@ class EnvironmentLog:
         self,
         stream: StreamName,
         writer: LogWriter,
+        may: May,
         *,
         wall: Callable[[], float],
         format: lines.Format = "Text",
@@ -36,6 +37,7 @@ class EnvironmentLog:
         """`wall`: seconds since the epoch."""
         self.stream = stream
         self._writer = writer
+        self._may = may
         self._wall = wall
         self.format: lines.Format = format
         self._render = lines.renderer(format, system_level)
@@ -82,7 +84,7 @@ class EnvironmentLog:
     def _put(self, events: list[LogEvent]) -> None:
         if not events:
             return
-        self._writer.write(self.stream, events)
+        self._writer.write(self.stream, events, self._may)
         if self._tail is not None:
             for event in events:
                 self._tail += event.message.encode("utf-8", "replace")

@@ -12,7 +12,7 @@ from typing import Final
 from lambdad.artifacts.api import Artifacts
 from lambdad.domain.functions import Optimization, SnapshotFailure, Version
 from lambdad.domain.limits import INIT_TIMEOUT, MEMORY_PER_CORE, MIB, PROCESSES, RESTORE_TIMEOUT
-from lambdad.logs.api import LogWriter, StreamName
+from lambdad.logs.api import LogWriter, May, StreamName, anything
 from lambdad.runtime_api.machine import Plan
 from lambdad.runtime_api.transport import SCRATCH
 from lambdad.sandbox.api import Limits, Sandbox, Sandboxes, SandboxFailure, Template
@@ -27,6 +27,8 @@ from lambdad.worker.variables import Paths, Place, runtime_version, start_head
 
 Credentials = Callable[[Version], Mapping[str, str]]
 """AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN for a version's execution role."""
+LogPermission = Callable[[Version], May]
+"""What a version's execution role may do to its log."""
 EndpointServer = Callable[[socket.socket, Version], Callable[[], None]]
 """Serve lambdad's AWS endpoint on a socket that listens inside a sandbox; the answer stops that and closes the socket."""
 
@@ -37,6 +39,11 @@ _AWS_RUNTIME_ROOT: Final = "/var/runtime"
 _LONG_INIT: Final = 130.0
 """Seconds that INIT may take at least with provisioned concurrency and SnapStart, then as long as the function's timeout.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"""
+
+
+def any_log(version: Version) -> May:
+    """Where nobody asks for permissions."""
+    return anything
 
 
 class LocalWorker:
@@ -51,6 +58,7 @@ class LocalWorker:
         wall: Callable[[], float],
         new_id: Callable[[], str],
         credentials: Credentials,
+        log_permission: LogPermission = any_log,
         monotonic: Callable[[], float] = time.monotonic,
         capacity_mb: int | None = None,
         cores: float = math.inf,
@@ -62,12 +70,12 @@ class LocalWorker:
         template_idle: float = TEMPLATE_IDLE,
     ) -> None:
         """`wall`: seconds since the epoch; `monotonic`: seconds of a fine clock that never jumps. `new_id`: 32 hex digits,
-        never twice the same. `capacity_mb`: memory that may be promised together, None: any; `cores`: processors that are there
-        for functions; placement looks at both. `endpoint`: URL of
-        lambdad's AWS endpoint where sandboxes reach the host's loopback; `serve_endpoint`: for those that have a socket of
-        their own for it. `measured` is told of every invocation, after its answer. `freeze_after`: seconds after which
-        an idle environment is frozen, at the earliest (twice that at the latest); 0: never. `memory_short`: the host needs
-        what idle templates of SnapStart have; `template_idle`: seconds after which they end in any case."""
+        never twice the same. `log_permission`: what a version's execution role may do to its log. `capacity_mb`: memory that
+        may be promised together, None: any; `cores`: processors that are there for functions; placement looks at both.
+        `endpoint`: URL of lambdad's AWS endpoint where sandboxes reach the host's loopback; `serve_endpoint`: for those that
+        have a socket of their own for it. `measured` is told of every invocation, after its answer. `freeze_after`: seconds
+        after which an idle environment is frozen, at the earliest (twice that at the latest); 0: never. `memory_short`: the
+        host needs what idle templates of SnapStart have; `template_idle`: seconds after which they end in any case."""
         self.capacity_mb = capacity_mb
         self._cores = cores
         self._used_mb, self._busy_cores, self._weigh_at = 0, 0.0, 0.0
@@ -78,6 +86,7 @@ class LocalWorker:
         self._monotonic = monotonic
         self._new_id = new_id
         self._credentials = credentials
+        self._log_permission = log_permission
         self._endpoint = endpoint
         self._serve_endpoint = serve_endpoint
         self._measured = measured
@@ -265,6 +274,7 @@ class LocalWorker:
         return EnvironmentLog(
             StreamName(version.account, version.region, group, self._stream(version, id)),
             self._log_writer,
+            self._log_permission(version),
             wall=self._wall,
             format=version.logging.format,
             system_level=version.logging.system_level,

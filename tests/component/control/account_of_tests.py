@@ -21,10 +21,13 @@ from lambdad.domain.caller import Caller
 from lambdad.domain.errors import InvalidParameterValue, LambdadError
 from lambdad.domain.functions import Code
 from lambdad.domain.mappings import EventSourceMapping
+from lambdad.iam.access import Access
+from lambdad.iam.directory import Directory
 from lambdad.records.service import Snapshot
 from lambdad.records.write import Writer
 from lambdad.services.sqs.errors import no_queue
 from lambdad.substrate.api import Change
+from lambdad.testing.access import EasyRoles
 from lambdad.testing.substrate import MemoryKeyValues
 
 MODEL = botocore.session.get_session().get_service_model("lambda")
@@ -153,6 +156,8 @@ class TestAccount:
         self.remote: set[str] = set()
         """Accounts whose queues are somewhere else."""
         self.polling = ScriptedPolling()
+        self.roles = EasyRoles()
+        self.access = Access(Directory(self.key_values), lambda: self.clock)
         self._ids = itertools.count(1)
         self._object_store = object_store
         self._limits = limits or AccountLimits()
@@ -170,6 +175,7 @@ class TestAccount:
             writer=Writer(self.key_values, self.records.current),
             artifacts=self.artifacts,
             limits=self._limits,
+            roles=self.roles,
             available=lambda: self.available,
             architecture="x86_64",
             location=lambda caller, code: f"http://127.0.0.1/{caller.account}/{code.digest}",
@@ -204,11 +210,14 @@ class TestAccount:
         raise AssertionError("something stays unfinished")
 
     async def call(self, operation: str, caller: Caller | None = None, **params: Any) -> dict[str, Any]:
-        """The request is a valid one by the model, and so is the answer."""
+        """The request is a valid one by the model, and so is the answer; what it needs is decided as the edge does it."""
         model = MODEL.operation_model(operation)
         report = ParamValidator().validate(params, model.input_shape)
         assert not report.has_errors(), report.generate_report()
-        answer = await self.control.operations[operation](caller or self.caller, params)
+        caller = caller or self.caller
+        for need in self.control.needs(operation, caller, params):
+            self.access.require(caller, need, self.control.resource_policy(need))
+        answer = await self.control.operations[operation](caller, params)
         members = {key: value for key, value in answer.items() if key != "StatusCode_"}
         if model.output_shape is None:
             assert members == {}

@@ -213,7 +213,7 @@ async def test_another_account_uses_what_is_shared_with_it(account: TestAccount,
     assert (await account.call("GetLayerVersionByArn", stranger, Arn=arn))["Version"] == 1
     request = {
         "FunctionName": "theirs",
-        "Role": ROLE,
+        "Role": ROLE.replace(ACCOUNT, OTHER),
         "Runtime": "python3.12",
         "Handler": "app.handler",
         "Code": {"ZipFile": ZIP},

@@ -227,10 +227,11 @@ async def test_queues_of_another_account(account: TestAccount) -> None:
     foreign = queue_arn("jobs", OTHER)
     account.queues[foreign] = 30
     request = {"FunctionName": "resize", "EventSourceArn": foreign}
+    account.roles.denied.add("sqs:DeleteMessage")
     assert await account.error("CreateEventSourceMapping", **request) == (
         BAD_VALUE,
         400,
-        "The provided execution role does not have permissions to call ReceiveMessage on SQS",
+        "The function execution role does not have permissions to call DeleteMessage on SQS",
     )
     account.remote.add(OTHER)
     assert (await account.call("CreateEventSourceMapping", **request))["EventSourceArn"] == foreign

@@ -37,8 +37,18 @@ def refused(request: Request, known: Known | None = None, now: float = NOW) -> C
 
 @pytest.mark.parametrize("signer", [SigV4Auth, SigV4QueryAuth])
 def test_a_caller(signer: type) -> None:
-    request = changed(signed(signer, URL), headers={"x-amzn-trace-id": "Root=1"})
-    assert admitted(request) == Caller("111122223333", "eu-west-1", "request-1", "AKID", ARN, "localhost:4566", "Root=1")
+    request = changed(signed(signer, URL), headers={"x-amzn-trace-id": "Root=1", "user-agent": "tests"}, peer="192.0.2.7")
+    assert admitted(request) == Caller(
+        "111122223333",
+        "eu-west-1",
+        "request-1",
+        "AKID",
+        ARN,
+        "localhost:4566",
+        "Root=1",
+        source_ip="192.0.2.7",
+        user_agent="tests",
+    )
 
 
 def test_an_unknown_key() -> None:

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from lambdad.artifacts.api import Artifacts
+from lambdad.domain.access import Need
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import LambdadError, PlatformError, ResourceNotFound, TooManyRequests
 from lambdad.domain.functions import Code
@@ -16,6 +17,7 @@ from lambdad.edge.downloads import CodeLinks
 from lambdad.edge.hosts import Hosts
 from lambdad.edge.service import Edge
 from lambdad.frontend.api import Answer, Invoke, StreamedAnswer
+from lambdad.testing.access import allow
 from lambdad.wire.api import Handler
 from lambdad.wire.eventstream import Decoder
 from lambdad.wire.messages import Request, Response
@@ -75,6 +77,12 @@ class Service:
         self.name = name
         self.operations = operations
 
+    def needs(self, operation: str, caller: Caller, params: Mapping[str, Any]) -> Sequence[Need]:
+        return [Need(f"{self.name}:{operation}", caller.account)]
+
+    def resource_policy(self, need: Need) -> str | None:
+        return None
+
 
 async def list_functions(caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
     return {"Functions": [{"FunctionName": caller.account}], "NextMarker": None}
@@ -112,6 +120,7 @@ def edge(frontend: ScriptedFrontend, links: CodeLinks) -> Edge:
         artifacts=artifacts,
         links=links,
         hosts=Hosts(),
+        require=allow,
         health=lambda: {"status": "ok"},
         state=lambda: {"environments": []},
         models=MODELS,

@@ -11,6 +11,7 @@ from lambdad.events.api import Message
 from lambdad.events.policy import Delays
 from lambdad.events.service import Events
 from lambdad.frontend.api import Answer
+from lambdad.testing.access import EasyRoles
 from lambdad.testing.clock import VirtualClockLoop
 from lambdad.testing.queues import MemoryQueues
 from lambdad.testing.snapshots import ACCOUNT, REGION, SnapshotRecords, make_function
@@ -40,13 +41,14 @@ class Room:
     def __post_init__(self) -> None:
         self.start = self.clock.time()
         self.queues = MemoryQueues(self.clock.time)
+        self.roles = EasyRoles()
         self.make()
 
     def make(self) -> None:
         """As at the start of a process."""
         ways = {"sqs": self.deliver}
         self.events = Events(
-            self.queues, self.records, ways, now=self.clock.time, new_id=lambda: "new-id", delays=Delays()
+            self.queues, self.records, ways, self.roles.require, now=self.clock.time, new_id=lambda: "new-id", delays=Delays()
         )  # fmt: skip
         self.events.start(self.run)
 

@@ -10,6 +10,7 @@ from lambdad.domain.caller import Caller
 from lambdad.frontend.api import Answer, Invoke
 from lambdad.frontend.service import LocalFrontend
 from lambdad.placement.service import LocalPlacement
+from lambdad.testing.access import allow
 from lambdad.testing.environments import ScriptedWorker
 from lambdad.testing.events import AcceptedEvents
 from lambdad.testing.snapshots import ACCOUNT, REGION, SnapshotRecords, make_function
@@ -63,6 +64,7 @@ async def house() -> AsyncIterator[House]:
         counter,
         manager,
         events,
+        allow,
         now=lambda: 1_700_000_000.0,
         draw=lambda: rooms.draw,
         random_bits=lambda bits: 7,

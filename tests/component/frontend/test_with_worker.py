@@ -13,6 +13,7 @@ from lambdad.frontend.service import LocalFrontend
 from lambdad.placement.service import LocalPlacement
 from lambdad.runtime_api import frames
 from lambdad.sandbox.api import Exit
+from lambdad.testing.access import allow
 from lambdad.testing.clock import VirtualClockLoop
 from lambdad.testing.events import AcceptedEvents
 from lambdad.testing.sandbox import ScriptedRuntime, request_id
@@ -59,7 +60,7 @@ class Rooms:
         self.records = SnapshotRecords(make_function(latest=VERSION))
         self.counter = LocalCounter(self.records)
         self.manager = LocalWorkerManager(LocalPlacement([bench.worker]), self.records)
-        self.frontend = LocalFrontend(self.records, self.counter, self.manager, AcceptedEvents())
+        self.frontend = LocalFrontend(self.records, self.counter, self.manager, AcceptedEvents(), allow)
 
     async def invoke(self, event: object) -> Answer:
         return await invoke(self.frontend, request(payload=json.dumps(event).encode()))

@@ -92,7 +92,7 @@ class Room:
 
     # `Sources`
 
-    def open(self, arn: str) -> Source:
+    def open(self, arn: str, function: Callable[[], FunctionName]) -> Source:
         return ScriptedSource(self, arn)
 
     async def visibility(self, arn: str) -> int:

@@ -4,10 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from lambdad.domain.access import Need
+from lambdad.domain.caller import Caller
 from lambdad.domain.errors import AccessDenied
-from lambdad.iam.access import Access, SessionOf, named
+from lambdad.iam.access import Access
 from lambdad.iam.sessions import Claims
 
 from .api import ACCOUNT, ALLOW, DENY, TRUST, Api, caller
@@ -25,13 +27,13 @@ def statement(effect: str, action: str, resource: str = "*", **more: Any) -> str
     )
 
 
-def access(api: Api, session_of: SessionOf = lambda caller: None) -> Access:
-    return Access(api.directory, lambda: 1000.0, session_of)
+def access(api: Api) -> Access:
+    return Access(api.directory, lambda: 1000.0)
 
 
-def reason(of: Access, principal: str, need: Need = SEND) -> str:
+def reason(of: Access, principal: str, claims: Claims | None = None, need: Need = SEND) -> str:
     """Why not; nothing where it is allowed."""
-    who = caller(principal) if not principal.startswith("assumed") else session()
+    who = caller(principal) if claims is None else session(claims)
     try:
         of.require(who, need)
     except AccessDenied as error:
@@ -41,9 +43,8 @@ def reason(of: Access, principal: str, need: Need = SEND) -> str:
     return ""
 
 
-def session() -> Any:
-    who = caller()
-    return type(who)(ACCOUNT, who.region, who.request_id, "ASIA", f"arn:aws:sts::{ACCOUNT}:{SESSION}")
+def session(claims: Claims) -> Caller:
+    return replace(caller(), principal_arn=f"arn:aws:sts::{ACCOUNT}:{SESSION}", session=claims)
 
 
 async def test_a_user_may_what_its_policies_and_its_groups_allow(api: Api) -> None:
@@ -79,16 +80,14 @@ async def test_a_session_may_what_its_role_and_its_own_policies_allow(api: Api) 
     role = api.directory.role(ACCOUNT, "worker")
     assert role is not None
     claims = Claims(account=ACCOUNT, principal="", role=role.arn, role_id=role.id, name="one", issued=1000, expires=2000)
-    assert reason(access(api, lambda caller: claims), SESSION) == ""
+    assert reason(access(api), SESSION, claims) == ""
     narrow = Claims(
         account=ACCOUNT, principal="", role=role.arn, role_id=role.id, issued=1000, expires=2000,
         policies=(statement("Allow", "sqs:ReceiveMessage"),),
     )  # fmt: skip
-    assert reason(access(api, lambda caller: narrow), SESSION) == (
-        "because no session policy allows the sqs:SendMessage action"
-    )
+    assert reason(access(api), SESSION, narrow) == ("because no session policy allows the sqs:SendMessage action")
     another = Claims(account=ACCOUNT, principal="", role=role.arn, role_id="AROAOLD", issued=1000, expires=2000)
-    assert reason(access(api, lambda caller: another), SESSION) == IDENTITY, "a role made anew is another one"
+    assert reason(access(api), SESSION, another) == IDENTITY, "a role made anew is another one"
 
 
 async def test_a_queues_own_policy_lets_another_account_in(api: Api) -> None:
@@ -100,7 +99,7 @@ async def test_a_queues_own_policy_lets_another_account_in(api: Api) -> None:
     with pytest.raises(AccessDenied, match="because no resource-based policy allows the sqs:SendMessage action"):
         of.require(caller("user/ann"), need)
     own = statement("Allow", "sqs:SendMessage", theirs, Principal={"AWS": ACCOUNT})
-    of.require(caller("user/ann"), need, named(theirs, own, "resource"))
+    of.require(caller("user/ann"), need, own)
 
 
 async def test_simulations_of_an_identity(api: Api) -> None:

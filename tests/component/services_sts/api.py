@@ -5,10 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import botocore.session
+from msgspec.structs import replace
 
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import CallerError
 from lambdad.iam import sessions
+from lambdad.iam.access import Access
 from lambdad.iam.directory import Directory
 from lambdad.iam.sessions import Claims
 from lambdad.services.iam.service import IamService
@@ -36,12 +38,10 @@ class Api:
         self.now = now
         self.substrate = MemorySubstrate(now)
         self.caller = caller()
-        self.session: Claims | None = None
-        """In which the caller calls."""
         self._chances = 0
         self.directory = Directory(self.substrate.key_values)
         self.iam = IamService(self.directory, self.substrate.key_values, now=now, chance=self.chance)
-        self.service = StsService(self.directory, key=KEY, now=now, chance=self.chance, session_of=lambda caller: self.session)
+        self.service = StsService(self.directory, key=KEY, now=now, chance=self.chance, access=Access(self.directory, now))
 
     def chance(self, size: int) -> bytes:
         self._chances += 1
@@ -79,5 +79,5 @@ class Api:
 
     def enter(self, answer: dict[str, Any]) -> None:
         """From now on the session is the caller."""
-        self.session = self.claims(answer)
-        self.caller = caller(self.session.principal, self.session.account)
+        claims = self.claims(answer)
+        self.caller = replace(caller(claims.principal, claims.account), session=claims)

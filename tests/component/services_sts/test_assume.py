@@ -168,5 +168,5 @@ async def test_session_tokens_of_a_user_and_of_the_root_user(api: Api) -> None:
     api.enter(answer)
     refusal = ("AccessDenied", "Cannot call GetSessionToken with session credentials")
     assert await api.refuses("GetSessionToken") == refusal
-    api.session, api.caller = None, caller(f"arn:aws:sts::{ACCOUNT}:assumed-role/r/s")
+    api.caller = caller(f"arn:aws:sts::{ACCOUNT}:assumed-role/r/s")
     assert await api.refuses("GetSessionToken") == refusal

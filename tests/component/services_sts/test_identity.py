@@ -16,8 +16,6 @@ async def test_the_session_of_a_role_calls(api: Api) -> None:
     identity = {"UserId": f"{role.id}:one", "Account": ACCOUNT, "Arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/worker/one"}
     api.enter(await api.assume(arn))
     assert await api.call("GetCallerIdentity") == identity
-    api.session = None
-    assert await api.call("GetCallerIdentity") == identity
     await api.iam.operations["DeleteRole"](caller(), {"RoleName": "worker"})
     assert (await api.call("GetCallerIdentity"))["Arn"] == identity["Arn"], "it is never denied"
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from lambdad.artifacts.api import Prepared, Taken
 from lambdad.domain.functions import Code, Logging, Version
-from lambdad.logs.api import LogEvent, StreamName
+from lambdad.logs.api import LogEvent, May, StreamName, anything
 from lambdad.sandbox.api import Interpreter
 from lambdad.testing.sandbox import Script, ScriptedSandbox, ScriptedSandboxes
 from lambdad.worker.api import Environment, Invocation, Outcome
@@ -26,7 +26,7 @@ class Written:
     def __init__(self) -> None:
         self.events: list[tuple[StreamName, LogEvent]] = []
 
-    def write(self, stream: StreamName, events: Sequence[LogEvent]) -> None:
+    def write(self, stream: StreamName, events: Sequence[LogEvent], may: May = anything) -> None:
         self.events.extend((stream, event) for event in events)
 
 

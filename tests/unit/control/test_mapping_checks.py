@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from lambdad.control.mapping_checks import (
-    check_owner,
     check_source,
     check_visibility,
     configured,
@@ -81,13 +80,6 @@ def test_what_is_no_event_source(params: dict[str, Any], error: type[LambdadErro
     with pytest.raises(error) as found:
         check_source(params, REGION)
     assert found.value.message == text
-
-
-def test_queues_of_others_need_to_be_somewhere_else() -> None:
-    check_owner(QUEUE, ACCOUNT, lambda account: False)
-    check_owner(QUEUE, "999999999999", lambda account: account == ACCOUNT)
-    with pytest.raises(InvalidParameterValue, match=r"permissions to call ReceiveMessage on SQS$"):
-        check_owner(QUEUE, "999999999999", lambda account: account != ACCOUNT)
 
 
 def test_errors_of_sqs_in_lambdas_words() -> None:

@@ -1,7 +1,10 @@
 """IAM as the edge sees it: operations by name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+from lambdad.domain.access import Need
+from lambdad.domain.caller import Caller
 from lambdad.iam.directory import Directory
 from lambdad.iam.write import Writer
 from lambdad.services.iam.access_keys import AccessKeys
@@ -60,6 +63,12 @@ class IamService:
     @property
     def operations(self) -> Mapping[str, Handler]:
         return self._operations
+
+    def needs(self, operation: str, caller: Caller, params: Mapping[str, Any]) -> Sequence[Need]:
+        return ()
+
+    def resource_policy(self, need: Need) -> str | None:
+        return None
 
 
 def _simulation(ledger: Ledger) -> dict[str, Handler]:

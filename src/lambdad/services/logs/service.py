@@ -1,8 +1,12 @@
 """CloudWatch Logs as the edge sees it: operations by name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+from lambdad.domain.access import Need
+from lambdad.domain.caller import Caller
 from lambdad.logs.api import LogStore
+from lambdad.services.logs import access
 from lambdad.services.logs.events import Events
 from lambdad.services.logs.groups import Groups
 from lambdad.services.logs.streams import Streams
@@ -53,3 +57,9 @@ class LogsService:
     @property
     def operations(self) -> Mapping[str, Handler]:
         return self._operations
+
+    def needs(self, operation: str, caller: Caller, params: Mapping[str, Any]) -> Sequence[Need]:
+        return access.needs(operation, caller, params)
+
+    def resource_policy(self, need: Need) -> str | None:
+        return None

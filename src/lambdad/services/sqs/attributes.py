@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from lambdad.domain.errors import CallerError
+from lambdad.iam.policies import MalformedPolicy, parse
 from lambdad.services.sqs import errors
 from lambdad.services.sqs.names import QueueName, parse_arn
 from lambdad.substrate.api import Counts
@@ -142,7 +143,7 @@ def _value(settings: Settings, name: str, text: str) -> dict[str, Any]:
         case "KmsMasterKeyId":
             return {"kms_key": text or None}
         case "Policy":
-            return {"policy": _policy(text)}
+            return {"policy": policy(text)}
         case "RedrivePolicy":
             return {"redrive": _redrive(text)}
         case "RedriveAllowPolicy":
@@ -171,9 +172,13 @@ def _object(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _policy(text: str) -> str | None:
-    if text and _object(text) is None:
-        raise errors.invalid_attribute("Policy")
+def policy(text: str) -> str | None:
+    """The attribute's value, if it can be decided by. Raises CallerError."""
+    if text:
+        try:
+            parse(text, "resource")
+        except MalformedPolicy:
+            raise errors.invalid_attribute("Policy") from None
     return text or None
 
 

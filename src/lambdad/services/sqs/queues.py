@@ -7,7 +7,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from lambdad.domain.caller import Caller
-from lambdad.services.sqs import errors
+from lambdad.services.sqs import attributes, errors
 from lambdad.services.sqs.attributes import ALL, Queue, Settings, changed, new_settings, shown
 from lambdad.services.sqs.catalogue import Catalogue
 from lambdad.services.sqs.meters import Meters
@@ -272,5 +272,5 @@ def _policy(queue: Queue) -> dict[str, Any]:
 
 
 def _with_policy(queue: Queue, policy: dict[str, Any]) -> Queue:
-    text = json.dumps(policy) if policy["Statement"] else None
-    return replace(queue, settings=replace(queue.settings, policy=text))
+    text = json.dumps(policy) if policy["Statement"] else ""
+    return replace(queue, settings=replace(queue.settings, policy=attributes.policy(text)))

@@ -5,8 +5,10 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from lambdad.domain.access import Need
+from lambdad.domain.caller import Caller
 from lambdad.domain.errors import PlatformError
-from lambdad.services.sqs import errors
+from lambdad.services.sqs import access, errors
 from lambdad.services.sqs.attributes import Queue
 from lambdad.services.sqs.catalogue import Catalogue
 from lambdad.services.sqs.messages import Value
@@ -109,6 +111,17 @@ class SqsService:
     @property
     def operations(self) -> Mapping[str, Handler]:
         return self._operations
+
+    def needs(self, operation: str, caller: Caller, params: Mapping[str, Any]) -> Sequence[Need]:
+        return access.needs(operation, caller, params)
+
+    def resource_policy(self, need: Need) -> str | None:
+        return self.policy(need.resource)
+
+    def policy(self, arn: str) -> str | None:
+        """A queue's own, where there is the queue and it has one."""
+        queue = self._catalogue.by_arn(arn)
+        return None if queue is None else queue.settings.policy
 
     def report(self) -> Iterator[tuple[Queue, Meter, Counts]]:
         """Every queue, what happened in it since the start, and what is in it."""

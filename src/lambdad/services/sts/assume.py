@@ -6,7 +6,7 @@ from typing import Any, Final
 from lambdad.domain.access import Need, tag_context
 from lambdad.domain.caller import Caller
 from lambdad.iam import ids, sessions
-from lambdad.iam.access import Access, SessionOf, named
+from lambdad.iam.access import Access, named
 from lambdad.iam.arns import parse_principal, session_arn
 from lambdad.iam.directory import Directory
 from lambdad.iam.entities import Role
@@ -33,14 +33,12 @@ class Assume:
         now: Callable[[], float],
         chance: Callable[[int], bytes],
         access: Access,
-        session_of: SessionOf,
     ) -> None:
         self._directory = directory
         self._key = key
         self._now = now
         self._chance = chance
         self._access = access
-        self._session_of = session_of
 
     async def role(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         role = self._directory.role_by_arn(params["RoleArn"])
@@ -61,7 +59,7 @@ class Assume:
             raise errors.not_authorized(caller, role.arn)
 
     def _claims(self, caller: Caller, role: Role, params: dict[str, Any]) -> Claims:
-        calling, issued = self._session_of(caller), int(self._now())
+        calling, issued = caller.session, int(self._now())
         policies, arns = self._session_policies(role, params)
         tags, transitive = session_tags(params, calling)
         return Claims(
@@ -98,7 +96,7 @@ class Assume:
     async def session_token(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         """Other credentials of the same caller; of the root user they hold for an hour at most."""
         principal = parse_principal(caller.principal_arn)
-        if self._session_of(caller) is not None or principal is None or principal.kind == "role":
+        if caller.session is not None or principal is None or principal.kind == "role":
             raise errors.denied("Cannot call GetSessionToken with session credentials")
         _refuse_mfa(params)
         duration = params.get("DurationSeconds") or HALF_A_DAY

@@ -3,7 +3,6 @@
 from typing import Any
 
 from lambdad.domain.caller import Caller
-from lambdad.iam.access import SessionOf
 from lambdad.iam.arns import parse_principal
 from lambdad.iam.directory import Directory
 from lambdad.iam.ids import account_of
@@ -11,9 +10,8 @@ from lambdad.services.sts import errors
 
 
 class Identity:
-    def __init__(self, directory: Directory, session_of: SessionOf) -> None:
+    def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self._session_of = session_of
 
     async def caller(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         """Never denied to who is known at all."""
@@ -21,7 +19,7 @@ class Identity:
 
     def _unique_id(self, caller: Caller) -> str:
         """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html, "aws:userid"."""
-        claims, principal = self._session_of(caller), parse_principal(caller.principal_arn)
+        claims, principal = caller.session, parse_principal(caller.principal_arn)
         if claims is not None and claims.role_id is not None:
             return f"{claims.role_id}:{claims.name}"
         if principal is None or principal.kind == "root":

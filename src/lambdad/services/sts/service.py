@@ -1,8 +1,11 @@
 """STS as the edge sees it: operations by name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from lambdad.iam.access import Access, SessionOf
+from lambdad.domain.access import Need
+from lambdad.domain.caller import Caller
+from lambdad.iam.access import Access
 from lambdad.iam.directory import Directory
 from lambdad.services.sts.assume import Assume
 from lambdad.services.sts.identity import Identity
@@ -20,17 +23,16 @@ class StsService:
         key: bytes,
         now: Callable[[], float],
         chance: Callable[[int], bytes],
-        session_of: SessionOf = lambda caller: None,
+        access: Access,
     ) -> None:
         assume = Assume(
             directory,
             key=key,
             now=now,
             chance=chance,
-            access=Access(directory, now, session_of),
-            session_of=session_of,
+            access=access,
         )
-        identity = Identity(directory, session_of)
+        identity = Identity(directory)
         self._operations: Mapping[str, Handler] = {
             "AssumeRole": assume.role,
             "GetSessionToken": assume.session_token,
@@ -48,3 +50,9 @@ class StsService:
     @property
     def operations(self) -> Mapping[str, Handler]:
         return self._operations
+
+    def needs(self, operation: str, caller: Caller, params: Mapping[str, Any]) -> Sequence[Need]:
+        return ()
+
+    def resource_policy(self, need: Need) -> str | None:
+        return None

@@ -335,7 +335,7 @@ def test_explain_says_what_each_statement_misses() -> None:
             resource=[by(FOREIGN_USER), {"Effect": "Deny", "NotAction": INVOKE, "NotResource": FUNCTION, "NotPrincipal": "*"}],
         ),
     )
-    assert [(each.kind, each.index, each.allows, each.misses) for each in found] == [
+    assert [(each.source.policy.kind, each.index, each.allows, each.misses) for each in found] == [
         ("identity", 0, True, ("Action", "Resource")),
         ("identity", 1, True, ("StringEquals aws:RequestedRegion",)),
         ("identity", 2, False, ()),

@@ -80,15 +80,15 @@ def _misses(close: Close) -> str:
 
 def _label(cited: Cited) -> str:
     first, last = cited.lines
-    whole = cited.policy.document.count("\n")
-    where = "" if not whole else f", line {first}" if first == last else f", lines {first} to {last}"
-    return cited.policy.label + where
+    if "\n" not in cited.policy.document:
+        return cited.policy.label
+    return cited.policy.label + (f", line {first}" if first == last else f", lines {first} to {last}")
 
 
 def _row(console: "Console", name: str, value: str) -> None:
     from rich.text import Text
 
-    console.print(Text(f"  {name:<11}", "dim") + Text(value))
+    console.print(Text.assemble((f"  {name:<11}", "dim"), value))
 
 
 def _statement(console: "Console", cited: Cited) -> None:

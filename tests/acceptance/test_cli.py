@@ -72,6 +72,49 @@ def test_no_server(arguments: tuple[str, ...]) -> None:
     assert "Traceback" not in result.stderr
 
 
+def test_iam_explain(server: Server, make: Maker) -> None:
+    iam, queue = server.client("iam"), "arn:aws:sqs:us-east-1:000000000000:explained"
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    statements = [
+        {"Sid": "Sends", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": f"{queue}*"},
+        {"Sid": "ButNot", "Effect": "Deny", "Action": "sqs:*", "Resource": f"{queue}-dead"},
+    ]
+    document = {"Version": "2012-10-17", "Statement": statements}
+    role = iam.create_role(
+        RoleName="explained", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": trust})
+    )["Role"]["Arn"]
+    iam.put_role_policy(RoleName="explained", PolicyName="queues", PolicyDocument=json.dumps(document, indent=2))
+    iam.attach_role_policy(RoleName="explained", PolicyArn="arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole")
+    function = make.python_function("def handler(event, context):\n    return event\n", Role=role)
+    server.client("sqs").create_queue(QueueName="explained")
+
+    def explain(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return run("iam", "explain", *arguments, "--endpoint-url", server.url)
+
+    result = explain(function.name, "sqs:SendMessage", queue)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "✓ allowed" in result.stdout
+    assert "inline policy queues of role explained, lines 4 to 9" in result.stdout
+    assert '        "Sid": "Sends",' in result.stdout
+    result = explain(role, "sqs:SendMessage", f"{queue}-dead")
+    assert result.returncode == 1
+    assert '        "Sid": "ButNot",' in result.stdout
+    assert "with an explicit deny in an identity-based policy" in result.stdout
+    result = explain(function.name, "sqs:DeleteQueue", queue, "--json")
+    assert result.returncode == 1
+    found = json.loads(result.stdout)
+    assert (found["decision"], found["lacking"]) == ("implicitDeny", "identity")
+    # What the execution role may is decided with its managed policy, whose text comes percent-encoded as the others do.
+    assert explain(function.name, "logs:PutLogEvents").returncode == 0
+    arn = f"arn:aws:lambda:us-east-1:000000000000:function:{function.name}"
+    own = {"Effect": "Allow", "Principal": {"AWS": role}, "Action": "lambda:InvokeFunction", "Resource": arn}
+    make.client.put_resource_policy(ResourceArn=arn, Policy=json.dumps({"Version": "2012-10-17", "Statement": [own]}))
+    result = explain(function.name, "lambda:InvokeFunction", arn)
+    assert result.returncode == 0
+    assert f"resource policy of {arn}" in result.stdout
+    assert explain("nobody", "sqs:SendMessage").returncode == 2
+
+
 def test_logs_follows(server: Server, make: Maker) -> None:
     function = make.python_function("def handler(event, context):\n    print('line', event['n'])\n")
     function.invoke({"n": 1})

@@ -141,6 +141,29 @@ def test_resource_policies(make: Maker) -> None:
         client.get_policy(FunctionName=function.name)
 
 
+def test_whole_resource_policies(make: Maker) -> None:
+    function, client = make.python_function(SOURCE), make.client
+    arn = f"arn:aws:lambda:us-east-1:000000000000:function:{function.name}"
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "lambda:DeleteFunction", "Resource": f"{arn}:*"}
+    policy = {"Version": "2012-10-17", "Statement": [{**deny, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}]}
+    put = client.put_resource_policy(ResourceArn=arn, Policy=json.dumps(policy, indent=4))
+    assert json.loads(put["Policy"]) == policy
+    client.add_permission(
+        FunctionName=function.name, StatementId="s3", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com"
+    )
+    found = client.get_resource_policy(ResourceArn=arn)
+    assert found["Policy"] == client.get_policy(FunctionName=function.name)["Policy"]
+    assert [each.get("Sid") for each in json.loads(found["Policy"])["Statement"]] == [None, "s3"]
+    with pytest.raises(client.exceptions.PreconditionFailedException):
+        client.delete_resource_policy(ResourceArn=arn, RevisionId=put["RevisionId"])
+    client.delete_resource_policy(ResourceArn=arn, RevisionId=found["RevisionId"])
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        client.get_resource_policy(ResourceArn=arn)
+    for wrong in ("{", json.dumps({**policy, "Statement": [{**deny, "Resource": "*"}]})):
+        with pytest.raises(client.exceptions.InvalidParameterValueException):
+            client.put_resource_policy(ResourceArn=arn, Policy=wrong)
+
+
 def test_reserved_concurrency_of_zero_stops_a_function(make: Maker) -> None:
     function, client = make.python_function(SOURCE), make.client
     client.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=0)

@@ -4,6 +4,7 @@ import click
 
 from lambdad.cli.doctor import doctor
 from lambdad.cli.env import env
+from lambdad.cli.iam import iam
 from lambdad.cli.invoke import invoke
 from lambdad.cli.logs import logs
 from lambdad.cli.status import status
@@ -26,5 +27,5 @@ def command() -> None:
     """
 
 
-for each in (up, doctor, invoke, logs, status, env):
+for each in (up, doctor, invoke, logs, status, env, iam):
     command.add_command(each)

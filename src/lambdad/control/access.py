@@ -91,6 +91,11 @@ def _granting(operation: str, caller: Caller, params: Mapping[str, Any], records
     return [Need(f"lambda:{operation}", account, arn, context)]
 
 
+def _by_resource_arn(operation: str, caller: Caller, params: Mapping[str, Any], records: Records) -> list[Need]:
+    account, arn = function_arn(caller, params["ResourceArn"])
+    return [Need(f"lambda:{operation}", account, arn)]
+
+
 def _signing(operation: str, caller: Caller, params: Mapping[str, Any], records: Records) -> list[Need]:
     account, arn = function_arn(caller, params["FunctionName"])
     config = params.get("CodeSigningConfigArn")
@@ -215,6 +220,7 @@ _TABLE: Final[dict[str, _Needs]] = {
     ),
     **dict.fromkeys(("CreateFunction", "UpdateFunctionConfiguration"), _configuring),
     **dict.fromkeys(("AddPermission", "RemovePermission"), _granting),
+    **dict.fromkeys(("DeleteResourcePolicy", "GetResourcePolicy", "PutResourcePolicy"), _by_resource_arn),
     "PutFunctionCodeSigningConfig": _signing,
     **dict.fromkeys(
         ("DeleteCodeSigningConfig", "GetCodeSigningConfig", "ListFunctionsByCodeSigningConfig", "UpdateCodeSigningConfig"),

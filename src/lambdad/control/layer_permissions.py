@@ -49,7 +49,7 @@ class LayerPermissions:
         policy = self._require(_reference(caller, params, "GetLayerVersionPolicy")).policy
         if policy is None:
             raise ResourceNotFound(NO_POLICY)
-        return {"Policy": document(policy.statements), "RevisionId": policy.revision_id}
+        return {"Policy": document(policy), "RevisionId": policy.revision_id}
 
     async def remove(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         layer = _reference(caller, params, "RemoveLayerVersionPermission")

@@ -1,4 +1,8 @@
-"""Resource policies of functions, versions and aliases: who else may invoke."""
+"""Resource policies of functions, versions and aliases: who else may invoke, and who may not.
+
+There is one for each qualifier, statement by statement or as a whole. Nothing keeps a policy from being public
+(PublicPolicyException): that needs an account's setting that lambdad does not have.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +16,7 @@ from lambdad.control.statements import (
     as_json,
     document,
     function_statement,
+    whole_policy,
     with_statement,
     without_statement,
 )
@@ -30,10 +35,17 @@ class Permissions:
 
     @property
     def operations(self) -> Mapping[str, Handler]:
-        return {"AddPermission": self.add, "GetPolicy": self.get, "RemovePermission": self.remove}
+        return {
+            "AddPermission": self.add,
+            "GetPolicy": self.get,
+            "RemovePermission": self.remove,
+            "PutResourcePolicy": self.put,
+            "GetResourcePolicy": self.get_whole,
+            "DeleteResourcePolicy": self.delete,
+        }
 
     async def add(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = self._name(caller, params, "AddPermission")
+        name = _writable(function_name(caller, params, "AddPermission"))
         statement = function_statement(name.arn, params)
 
         def change(before: Function) -> Function:
@@ -46,17 +58,22 @@ class Permissions:
         return {"Statement": as_json(statement)}
 
     async def get(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = function_name(caller, params, "GetPolicy")
+        return self._shown(function_name(caller, params, "GetPolicy"))
+
+    async def get_whole(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
+        return self._shown(_by_arn(caller, params, "GetResourcePolicy"))
+
+    def _shown(self, name: FunctionName) -> dict[str, Any]:
         function = require_function(self._ledger.records, name)
         require_version(function, name)
         # `$LATEST` has no policy of its own, and must not show the function's.
         policy = None if name.qualifier == LATEST else policy_of(function, name)
         if policy is None:
             raise ResourceNotFound(NO_POLICY)
-        return {"Policy": document(policy.statements), "RevisionId": revision_of(function, name)}
+        return {"Policy": document(policy), "RevisionId": revision_of(function, name)}
 
     async def remove(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = self._name(caller, params, "RemovePermission")
+        name = _writable(function_name(caller, params, "RemovePermission"))
 
         def find() -> Function:
             function = self._ledger.function(name)
@@ -77,11 +94,42 @@ class Permissions:
         await self._ledger.change(find, change)
         return {}
 
-    def _name(self, caller: Caller, params: dict[str, Any], action: str) -> FunctionName:
-        name = function_name(caller, params, action)
-        if name.qualifier == LATEST:
-            raise InvalidParameterValue("We currently do not support adding policies for $LATEST.")
-        return name
+    async def put(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
+        """Whatever statements there were are gone."""
+        name = _writable(_by_arn(caller, params, "PutResourcePolicy"))
+        policy = whole_policy(name.unqualified_arn, params["Policy"])
+
+        def change(before: Function) -> Function:
+            require_version(before, name)
+            check_revision(params.get("RevisionId"), revision_of(before, name), "GetResourcePolicy")
+            revision = self._ledger.new_id()
+            return _with_policy(before, name, replace(policy, revision_id=revision), revision)
+
+        after = await self._ledger.change(lambda: require_function(self._ledger.records, name), change)
+        return {"Policy": document(policy), "RevisionId": revision_of(after, name)}
+
+    async def delete(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
+        name = _writable(_by_arn(caller, params, "DeleteResourcePolicy"))
+
+        def change(before: Function) -> Function:
+            require_version(before, name)
+            if policy_of(before, name) is None:
+                raise ResourceNotFound(NO_POLICY)
+            check_revision(params.get("RevisionId"), revision_of(before, name), "GetResourcePolicy")
+            return _with_policy(before, name, None, self._ledger.new_id())
+
+        await self._ledger.change(lambda: require_function(self._ledger.records, name), change)
+        return {}
+
+
+def _by_arn(caller: Caller, params: dict[str, Any], action: str) -> FunctionName:
+    return function_name(caller, {"FunctionName": params["ResourceArn"]}, action)
+
+
+def _writable(name: FunctionName) -> FunctionName:
+    if name.qualifier == LATEST:
+        raise InvalidParameterValue("We currently do not support adding policies for $LATEST.")
+    return name
 
 
 def policy_of(function: Function, name: FunctionName) -> Policy | None:

@@ -1,17 +1,22 @@
 """Resource policies: the form of their statements and documents. Pure.
 
-https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html and
-https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
+https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html,
+https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html and
+https://docs.aws.amazon.com/lambda/latest/api/API_PutResourcePolicy.html
 """
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
+
+from msgspec.structs import replace
 
 from lambdad.domain import limits
 from lambdad.domain.errors import InvalidParameterValue, PolicyLengthExceeded, ResourceConflict, ResourceNotFound
 from lambdad.domain.functions import Policy
+from lambdad.iam.documents import words_of
+from lambdad.iam.policies import MalformedPolicy, parse
 
 Statement = dict[str, Any]
 
@@ -82,30 +87,72 @@ def _statement(
 
 def with_statement(policy: Policy | None, statement: Statement, revision: str) -> Policy:
     """Raises ResourceConflict for a Sid that is taken, PolicyLengthExceeded for more than 20 KB."""
-    present = policy.statements if policy else ()
+    before = policy or Policy(revision, ())
     sid = statement["Sid"]
-    if any(each["Sid"] == sid for each in present):
+    if any(each.get("Sid") == sid for each in before.statements):
         raise ResourceConflict(
             f"The statement id ({sid}) provided already exists. "
             "Please provide a new statement id, or remove the existing statement."
         )
-    after = Policy(revision, (*present, statement))
-    size = len(document(after.statements).encode())
-    if size > limits.RESOURCE_POLICY:
-        raise PolicyLengthExceeded(f"The final policy size ({size}) is bigger than the limit ({limits.RESOURCE_POLICY}).")
+    after = replace(before, revision_id=revision, statements=(*before.statements, statement))
+    _check_size(after)
     return after
 
 
 def without_statement(policy: Policy, sid: str, revision: str) -> Policy | None:
     """None when the last statement goes. Raises ResourceNotFound."""
-    kept = tuple(each for each in policy.statements if each["Sid"] != sid)
+    kept = tuple(each for each in policy.statements if each.get("Sid") != sid)
     if len(kept) == len(policy.statements):
         raise ResourceNotFound(f"Statement {sid} is not found in resource policy.")
-    return Policy(revision, kept) if kept else None
+    return replace(policy, revision_id=revision, statements=kept) if kept else None
 
 
-def document(statements: Sequence[Statement]) -> str:
-    return as_json({"Version": "2012-10-17", "Id": "default", "Statement": list(statements)})
+def whole_policy(function: str, text: str) -> Policy:
+    """The policy that PutResourcePolicy asks for, on the function with that (unqualified) ARN, or a version or an alias of it.
+    It has no revision yet. Raises InvalidParameterValue, and PolicyLengthExceeded for more than 20 KB."""
+    try:
+        parse(text, "resource")
+    except MalformedPolicy as error:
+        raise InvalidParameterValue(error.message) from None
+    outline = json.loads(text)
+    statements = outline["Statement"] if isinstance(outline["Statement"], list) else [outline["Statement"]]
+    for statement in statements:
+        _check_scope(statement, function)
+    policy = Policy("", tuple(statements), outline.get("Version", "2008-10-17"), outline.get("Id"))
+    try:
+        _check_size(policy)
+    except UnicodeEncodeError:
+        # Half of a surrogate pair, which JSON can spell, is no text that can be kept.
+        raise InvalidParameterValue(words_of("resource").json) from None
+    return policy
+
+
+def _check_scope(statement: Statement, function: str) -> None:
+    """It is about Lambda's actions on this function, or on versions and aliases of it, which may be given by a pattern. What
+    AWS says of others is not known."""
+    for resource in _texts(statement.get("Resource")):
+        if resource != function and not resource.startswith(f"{function}:"):
+            raise InvalidParameterValue(f"The policy names the resource {resource}, which is not the function {function}.")
+    if "NotResource" in statement:
+        raise InvalidParameterValue("NotResource is not supported in the policy of a function.")
+    for action in _texts(statement.get("Action", statement.get("NotAction"))):
+        if not action.lower().startswith("lambda:"):
+            raise InvalidParameterValue(f"The policy names the action {action}, which is not one of Lambda.")
+
+
+def _texts(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _check_size(policy: Policy) -> None:
+    size = len(document(policy).encode())
+    if size > limits.RESOURCE_POLICY:
+        raise PolicyLengthExceeded(f"The final policy size ({size}) is bigger than the limit ({limits.RESOURCE_POLICY}).")
+
+
+def document(policy: Policy) -> str:
+    named = {} if policy.id is None else {"Id": policy.id}
+    return as_json({"Version": policy.version, **named, "Statement": list(policy.statements)})
 
 
 def as_json(value: Mapping[str, Any]) -> str:

@@ -114,6 +114,10 @@ class Policy(Struct, frozen=True):
 
     revision_id: str
     statements: tuple[dict[str, Any], ...]
+    version: str = "2012-10-17"
+    """Of the policy language; in one of 2008-10-17 `${…}` is plain text."""
+    id: str | None = "default"
+    """None: the document has none."""
 
 
 class EventInvokeConfig(Struct, frozen=True, kw_only=True):

@@ -89,7 +89,7 @@ class Access:
 
 def own_policies(directory: Directory, identity: User | Role | Group) -> Policies:
     """Those of an identity itself. A boundary that is gone allows nothing."""
-    grants = [named(each.name, each.document, "identity") for each in directory.grants(identity)]
+    grants = [named(each.source, each.document, "identity") for each in directory.grants(identity)]
     arn = identity.boundary
     if arn is None:
         return Policies(grants)
@@ -121,7 +121,7 @@ def principal_of(arn: str, account: str, identity: User | Role | None, claims: C
 def named(name: str, document: str, kind: PolicyKind) -> NamedPolicy:
     """A stored document, compiled once. Raises PlatformError."""
     try:
-        return NamedPolicy(name, _compiled(document, kind))
+        return NamedPolicy(name, _compiled(document, kind), document)
     except MalformedPolicy as error:
         raise PlatformError(f"The policy {name} can't be read: {error.message}") from error
 

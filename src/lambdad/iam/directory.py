@@ -115,7 +115,8 @@ class Directory:
 
         A boundary is none of them.
         """
-        found = [HeldPolicy("inline", name, document) for name, document in identity.inline.items()]
+        holder = f"{type(identity).__name__.lower()}_{identity.name}"
+        found = [HeldPolicy("inline", name, document, holder) for name, document in identity.inline.items()]
         found += self.managed(identity.attached)
         if isinstance(identity, User):
             found += [grant for group in self.groups_of(identity) for grant in self.grants(group)]

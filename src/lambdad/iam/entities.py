@@ -119,3 +119,11 @@ class HeldPolicy(Struct, frozen=True):
     name: str
     """Of an inline policy; the ARN of a managed one."""
     document: str
+    holder: str = ""
+    """Of an inline policy, whose it is, e.g. `role_worker`."""
+
+    @property
+    def source(self) -> str:
+        """Which policy it is among all that hold for an identity, e.g. `role_worker_own`: what IAM's simulations call it, but
+        that they know a managed one by its name."""
+        return f"{self.holder}_{self.name}" if self.holder else self.name

@@ -41,8 +41,10 @@ _PHRASES: dict[PolicyKind, tuple[str, str]] = {
 
 class NamedPolicy(Struct, frozen=True):
     name: str
-    """Its ARN, or what an inline policy is called."""
+    """Its ARN, or what tells an inline policy from others, e.g. `role_worker_own`."""
     policy: Policy
+    document: str = ""
+    """Its text, for who wants to show it."""
 
 
 class Policies(Struct, frozen=True):
@@ -85,9 +87,9 @@ class Decision(Struct, frozen=True):
 class Finding(Struct, frozen=True):
     """How one statement looks at a request."""
 
-    kind: PolicyKind
-    policy: str
+    source: NamedPolicy
     statement: str
+    """Its Sid."""
     index: int
     allows: bool
     misses: tuple[str, ...]
@@ -198,8 +200,7 @@ def explain(request: Request, policies: Policies) -> tuple[Finding, ...]:
     """How each statement looks at the request, for somebody who wonders about a decision."""
     return tuple(
         Finding(
-            named.policy.kind,
-            named.name,
+            named,
             statement.sid,
             statement.index,
             statement.allows,

@@ -11,7 +11,7 @@ from tests.component.control.account_of_tests import ACCOUNT, MODEL, REGION, ZIP
 PERMISSION = {"FunctionName": "resize", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"}
 
 NOT_OURS = {"Invoke", "InvokeAsync", "InvokeWithResponseStream"}
-LATER = ("Durable", "FunctionUrlConfig", "CapacityProvider", "ScalingConfig", "ResourcePolicy")
+LATER = ("Durable", "FunctionUrlConfig", "CapacityProvider", "ScalingConfig")
 
 
 async def test_every_operation_of_the_control_plane_is_there(account: TestAccount) -> None:

@@ -102,6 +102,15 @@ async def test_a_queues_own_policy_lets_another_account_in(api: Api) -> None:
     of.require(caller("user/ann"), need, own)
 
 
+def matched(source: str, start: tuple[int, int], end: tuple[int, int], kind: str = "IAM Policy") -> dict[str, Any]:
+    return {
+        "SourcePolicyId": source,
+        "SourcePolicyType": kind,
+        "StartPosition": {"Line": start[0], "Column": start[1]},
+        "EndPosition": {"Line": end[0], "Column": end[1]},
+    }
+
+
 async def test_simulations_of_an_identity(api: Api) -> None:
     await api.call("CreateUser", UserName="ann")
     await api.call("PutUserPolicy", UserName="ann", PolicyName="p", PolicyDocument=ALLOW)
@@ -114,13 +123,14 @@ async def test_simulations_of_an_identity(api: Api) -> None:
         ("logs:PutLogEvents", "allowed"),
         ("s3:GetObject", "implicitDeny"),
     ]
-    assert found[0]["MatchedStatements"] == [{"SourcePolicyId": "p", "SourcePolicyType": "user"}]
-    assert found[1]["MatchedStatements"] == [{"SourcePolicyId": basic, "SourcePolicyType": "aws-managed"}]
+    assert found[0]["MatchedStatements"] == [matched("user_ann_p", (1, 41), (1, len(ALLOW) - 1))]
+    (managed,) = found[1]["MatchedStatements"]
+    assert (managed["SourcePolicyId"], managed["SourcePolicyType"]) == ("AWSLambdaBasicExecutionRole", "IAM Policy")
     assert found[2]["MatchedStatements"] == []
     denied = await api.call("SimulatePrincipalPolicy", PolicySourceArn=ANN, ActionNames=actions[:1], PolicyInputList=[DENY])
     (result,) = denied["EvaluationResults"]
     assert result["EvalDecision"] == "explicitDeny"
-    assert result["MatchedStatements"] == [{"SourcePolicyId": "PolicyInputList.1", "SourcePolicyType": "none"}]
+    assert result["MatchedStatements"] == [matched("PolicyInputList.1", (1, 41), (1, len(DENY) - 1))]
     code, _ = await api.refuses("SimulatePrincipalPolicy", PolicySourceArn=f"{ANN}x", ActionNames=actions)
     assert code == "NoSuchEntity"
 
@@ -152,3 +162,60 @@ async def test_simulations_of_documents(api: Api) -> None:
     code, message = await api.refuses("SimulateCustomPolicy", **params | {"PolicyInputList": ["{"]})
     assert code == "InvalidInput"
     assert message.startswith("Invalid policy in PolicyInputList")
+
+
+async def test_a_simulation_says_which_statements_of_which_policy_decided(api: Api) -> None:
+    await api.role("worker")
+    both = [*json.loads(DENY)["Statement"], *json.loads(ALLOW)["Statement"]]
+    lines = json.dumps({"Version": "2012-10-17", "Statement": both}, indent=2)
+    await api.call("PutRolePolicy", RoleName="worker", PolicyName="own", PolicyDocument=ALLOW)
+    own = statement("Allow", "sqs:*", QUEUE, Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/worker"})
+    asked: dict[str, Any] = {
+        "PolicySourceArn": f"arn:aws:iam::{ACCOUNT}:role/worker",
+        "ActionNames": ["sqs:SendMessage"],
+        "ResourceArns": [QUEUE],
+        "ResourcePolicy": own,
+    }
+    (result,) = (await api.call("SimulatePrincipalPolicy", **asked))["EvaluationResults"]
+    ends = {each["SourcePolicyId"]: each["EndPosition"]["Column"] for each in result["MatchedStatements"]}
+    assert result["MatchedStatements"] == [
+        matched("role_worker_own", (1, 41), (1, ends["role_worker_own"])),
+        matched("ResourcePolicy", (1, 41), (1, ends["ResourcePolicy"]), "Resource Policy"),
+    ]
+    assert ends == {"role_worker_own": len(ALLOW) - 1, "ResourcePolicy": len(own) - 1}
+    await api.call("CreateGroup", GroupName="team")
+    await api.user("ann")
+    await api.call("AddUserToGroup", GroupName="team", UserName="ann")
+    await api.call("PutGroupPolicy", GroupName="team", PolicyName="both", PolicyDocument=lines)
+    (result,) = (await api.call("SimulatePrincipalPolicy", **asked | {"PolicySourceArn": ANN}))["EvaluationResults"]
+    assert result["MatchedStatements"] == [matched("group_team_both", (3, 17), (8, 6))]
+
+
+@pytest.mark.parametrize(("session", "decision"), [(SESSION, "allowed"), ("assumed-role/worker/two", "implicitDeny")])
+async def test_a_simulation_of_one_session_of_a_role(api: Api, session: str, decision: str) -> None:
+    await api.role("worker")
+    named = f"arn:aws:sts::{ACCOUNT}:{SESSION}"
+    (result,) = (
+        await api.call(
+            "SimulatePrincipalPolicy",
+            PolicySourceArn=f"arn:aws:iam::{ACCOUNT}:role/worker",
+            CallerArn=f"arn:aws:sts::{ACCOUNT}:{session}",
+            ActionNames=["sqs:SendMessage"],
+            ResourceArns=[QUEUE],
+            ResourcePolicy=statement("Allow", "sqs:*", QUEUE, Principal={"AWS": named}),
+        )
+    )["EvaluationResults"]
+    assert result["EvalDecision"] == decision
+
+
+@pytest.mark.parametrize(("boundary", "within"), [("sqs:*", True), ("s3:*", False)], ids=["allows", "does not"])
+async def test_what_a_boundary_lets_pass_is_told_whatever_else_is_denied(api: Api, boundary: str, within: bool) -> None:
+    answer = await api.call(
+        "SimulateCustomPolicy",
+        PolicyInputList=[statement("Allow", "logs:*")],
+        PermissionsBoundaryPolicyInputList=[statement("Allow", boundary)],
+        ActionNames=["sqs:SendMessage"],
+    )
+    (result,) = answer["EvaluationResults"]
+    assert result["EvalDecision"] == "implicitDeny"
+    assert result["PermissionsBoundaryDecisionDetail"] == {"AllowedByPermissionsBoundary": within}

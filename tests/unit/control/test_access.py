@@ -39,6 +39,7 @@ def test_every_operation_says_what_it_needs() -> None:
     anything = {
         "FunctionName": "f", "UUID": "uuid", "LayerName": "tools", "VersionNumber": 3, "Arn": LAYER,
         "CodeSigningConfigArn": f"{LAMBDA}:code-signing-config:csc-1", "Resource": f"{LAMBDA}:function:f",
+        "ResourceArn": f"{LAMBDA}:function:f",
     }  # fmt: skip
     for operation in [*control.operations, "Invoke", "InvokeAsync", "InvokeWithResponseStream"]:
         found = needs(operation, CALLER, anything, Mapped())
@@ -86,6 +87,11 @@ def test_creating_a_function_passes_its_role_and_reads_its_layers() -> None:
 def test_who_is_granted_something_can_be_a_condition() -> None:
     granted = of("AddPermission", FunctionName="f", Principal="*", FunctionUrlAuthType="NONE")
     assert granted == [("AddPermission", ":function:f", {"lambda:principal": "*", "lambda:functionurlauthtype": "NONE"})]
+
+
+@pytest.mark.parametrize("operation", ["PutResourcePolicy", "GetResourcePolicy", "DeleteResourcePolicy"])
+def test_a_whole_policy_is_that_of_an_arn(operation: str) -> None:
+    assert of(operation, ResourceArn=f"{LAMBDA}:function:f:live") == [(operation, ":function:f:live", {})]
 
 
 def test_layers() -> None:

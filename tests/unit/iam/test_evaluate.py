@@ -258,22 +258,6 @@ def test_a_session_with_no_policy_left_may_nothing() -> None:
     assert (decision.why, decision.kind) == ("implicit deny", "session")
 
 
-@pytest.mark.parametrize(
-    ("context", "allowed"),
-    [
-        ({"aws:sourcearn": "arn:aws:s3:::bucket", "aws:sourceaccount": HERE}, True),
-        ({"aws:sourcearn": "arn:aws:s3:::other", "aws:sourceaccount": HERE}, False),
-        ({"aws:sourcearn": "arn:aws:s3:::bucket", "aws:sourceaccount": THERE}, False),
-        ({"aws:sourcearn": "arn:aws:s3:::bucket"}, False),
-        ({}, False),
-    ],
-)
-def test_what_add_permission_makes(context: dict[str, str], allowed: bool) -> None:
-    condition = {"StringEquals": {"AWS:SourceAccount": HERE}, "ArnLike": {"AWS:SourceArn": "arn:aws:s3:::bucket"}}
-    made = allow(Sid="s", Principal={"Service": "s3.amazonaws.com"}, Condition=condition)
-    assert decide(request("service", context=context), policies(resource=[made])).allowed is allowed
-
-
 def test_a_decision_says_which_statement() -> None:
     decision = decide(request(), policies(identity=[allow("s3:*", Sid="first"), allow(Sid="second"), allow()]))
     assert (decision.policy, decision.statement, decision.index) == ("the identity policy", "second", 1)
@@ -335,7 +319,7 @@ def test_explain_says_what_each_statement_misses() -> None:
             resource=[by(FOREIGN_USER), {"Effect": "Deny", "NotAction": INVOKE, "NotResource": FUNCTION, "NotPrincipal": "*"}],
         ),
     )
-    assert [(each.kind, each.index, each.allows, each.misses) for each in found] == [
+    assert [(each.source.policy.kind, each.index, each.allows, each.misses) for each in found] == [
         ("identity", 0, True, ("Action", "Resource")),
         ("identity", 1, True, ("StringEquals aws:RequestedRegion",)),
         ("identity", 2, False, ()),

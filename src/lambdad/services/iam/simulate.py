@@ -1,18 +1,21 @@
 """Simulation of policies: what would be decided, without anybody asking for it.
 
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html and API_SimulateCustomPolicy.html. One
-result for each action and resource. Where in a document a statement stands is not told.
+result for each action and resource. Ids and types of policies are those that AWS was seen to answer, in tests of
+https://github.com/hashicorp/terraform-provider-aws (principal_policy_simulation_data_source_test.go) among others; its model
+has other types.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from lambdad.domain.caller import Caller
 from lambdad.iam.access import own_policies, principal_of
-from lambdad.iam.arns import AWS, identity_arn, session_arn
-from lambdad.iam.entities import Group, Identity, Role, User
-from lambdad.iam.evaluate import Decision, NamedPolicy, Policies, Request, decide, explain
+from lambdad.iam.arns import identity_arn, parse_principal, session_arn
+from lambdad.iam.entities import Group, Role, User
+from lambdad.iam.evaluate import Finding, NamedPolicy, Policies, Request, decide, explain
 from lambdad.iam.policies import MalformedPolicy, PolicyKind, parse
+from lambdad.iam.positions import places, position
 from lambdad.iam.principals import Principal
 from lambdad.services.iam import errors
 from lambdad.services.iam.ledger import Ledger
@@ -24,9 +27,6 @@ DECISIONS: Final = {
     "explicit deny": "explicitDeny",
     "implicit deny": "implicitDeny",
 }
-
-GIVEN: Final = ("PolicyInputList.", "PermissionsBoundaryPolicyInputList.")
-"""How the names of policies begin that a request brings along."""
 
 
 class Simulation:
@@ -58,7 +58,7 @@ def _given(params: Mapping[str, Any], member: str, kind: PolicyKind) -> list[Nam
     found = []
     for number, document in enumerate(params.get(member) or (), 1):
         try:
-            found.append(NamedPolicy(f"{member}.{number}", parse(document, kind)))
+            found.append(NamedPolicy(f"{member}.{number}", parse(document, kind), document))
         except MalformedPolicy as error:
             raise errors.invalid(f"Invalid policy in {member}: {error.message}") from None
     return found
@@ -81,19 +81,21 @@ def _simulated(
     for action in params["ActionNames"]:
         for arn in params.get("ResourceArns") or ["*"]:
             request = Request(principal, action, arn, _owner(params, arn, principal), context)
-            results.append(_result(request, policies, identity))
+            results.append(_result(request, policies))
     numbered = [(f"{number:06}", each) for number, each in enumerate(results)]
     found, more = page(numbered, lambda each: each[0], params)
     return {"EvaluationResults": [each for _, each in found], **more}
 
 
 def _principal(caller: Caller, params: Mapping[str, Any], identity: User | Role | Group | None) -> Principal:
-    """Who is taken to ask: the user, or a session of the role."""
+    """Who is taken to ask: the user, or a session of the role, of which CallerArn may say which one."""
     arn = params.get("CallerArn")
     if isinstance(identity, User) and arn in (None, identity.arn):
         return principal_of(identity.arn, caller.account, identity, None)
-    if isinstance(identity, Role) and arn is None:
-        return principal_of(session_arn(caller.account, identity.name, "simulation"), caller.account, identity, None)
+    if isinstance(identity, Role):
+        asked = parse_principal(arn or session_arn(caller.account, identity.name, "simulation"))
+        if asked is not None and (asked.kind, asked.account, asked.name) == ("role", caller.account, identity.name):
+            return principal_of(session_arn(caller.account, identity.name, asked.session), caller.account, identity, None)
     return principal_of(arn or identity_arn(caller.account, "user", "/", "simulation"), caller.account, None, None)
 
 
@@ -108,39 +110,45 @@ def _owner(params: Mapping[str, Any], arn: str, principal: Principal) -> str:
     return (parts[4] if len(parts) > 4 else "") or principal.account
 
 
-def _result(request: Request, policies: Policies, identity: Identity | None) -> dict[str, Any]:
+def _result(request: Request, policies: Policies) -> dict[str, Any]:
     decision = decide(request, policies)
+    # How each statement that is about the request looks at it.
+    matching = [each for each in explain(request, policies) if not each.misses]
     result: dict[str, Any] = {
         "EvalActionName": request.action,
         "EvalResourceName": request.resource,
         "EvalDecision": DECISIONS[decision.why],
-        "MatchedStatements": _matched(request, policies, decision, identity),
+        "MatchedStatements": []
+        if decision.why == "implicit deny"
+        else [_shown(each) for each in matching if each.allows == decision.allowed],
         "MissingContextValues": _missing(request, policies),
     }
     if policies.boundary is not None:
-        result["PermissionsBoundaryDecisionDetail"] = {"AllowedByPermissionsBoundary": decision.kind != "boundary"}
+        result["PermissionsBoundaryDecisionDetail"] = {"AllowedByPermissionsBoundary": _within(matching)}
     return result
 
 
-def _matched(request: Request, policies: Policies, decision: Decision, identity: Identity | None) -> list[dict[str, Any]]:
-    """The statements that say what was decided."""
-    if decision.why == "implicit deny":
-        return []
-    return [
-        {"SourcePolicyId": each.policy, "SourcePolicyType": _source(each.kind, each.policy, identity)}
-        for each in explain(request, policies)
-        if not each.misses and each.allows == decision.allowed
-    ]
+def _within(matching: Sequence[Finding]) -> bool:
+    """Whether the boundary lets it pass, whatever the other policies say."""
+    bounds = [each.allows for each in matching if each.source.policy.kind == "boundary"]
+    return bool(bounds) and all(bounds)
 
 
-def _source(kind: PolicyKind, policy: str, identity: Identity | None) -> str:
-    if kind == "resource":
-        return "resource"
-    if policy.startswith("arn:"):
-        return "aws-managed" if policy.split(":")[4] == AWS else "user-managed"
-    if identity is None or policy.startswith(GIVEN):
-        return "none"
-    return type(identity).__name__.lower()
+def _shown(finding: Finding) -> dict[str, Any]:
+    document, place = finding.source.document, places(finding.source.document)[finding.index]
+    resource = finding.source.policy.kind == "resource"
+    name = finding.source.name
+    return {
+        "SourcePolicyId": "ResourcePolicy" if resource else name.rpartition("/")[2] if name.startswith("arn:") else name,
+        "SourcePolicyType": "Resource Policy" if resource else "IAM Policy",
+        "StartPosition": _position(document, place.begin),
+        "EndPosition": _position(document, place.end),
+    }
+
+
+def _position(document: str, offset: int) -> dict[str, int]:
+    found = position(document, offset)
+    return {"Line": found.line, "Column": found.column}
 
 
 def _missing(request: Request, policies: Policies) -> list[str]:

@@ -19,17 +19,23 @@ READY = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 
 class Server:
-    """`lambdad up` on a free port. `start` waits for the line that says it is ready."""
+    """`lambdad up` on a free port. `start` waits for the line that says it is ready.
 
-    def __init__(self, data_dir: Path, options: Sequence[str] = (), prefix: Sequence[str] = ()) -> None:
+    The role that a new lambdad has, which most tests use, may do everything from the first start on, unless `able` is False:
+    what roles are kept from doing is the matter of a few tests.
+    """
+
+    def __init__(self, data_dir: Path, options: Sequence[str] = (), prefix: Sequence[str] = (), able: bool = True) -> None:
         self.data_dir = data_dir
         self.options = list(options)
         self.prefix = list(prefix)
         self.python = sys.executable
+        self.able = able
         self.errors = data_dir.parent / f"{data_dir.name}.stderr"
 
     def start(self) -> "Server":
         up = [self.python, "-m", "lambdad", "up", "--port", "0", "--data-dir", str(self.data_dir)]
+        new = not (self.data_dir / "session-key").exists()
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LAMBDAD_"))}
         with self.errors.open("ab") as errors:
             self.process = subprocess.Popen(
@@ -41,6 +47,10 @@ class Server:
         assert match, f"lambdad did not start: {self.ready_line!r} {self.errors.read_text()}"
         self.port = int(match[1])
         self.url = match[0]
+        if new and self.able:
+            self.client("iam").attach_role_policy(
+                RoleName="lambda-role", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"
+            )
         return self
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:

@@ -85,7 +85,7 @@ class Ready:
     url: str
     isolation: str
     runtimes: Sequence[str]
-    root_key: RootKey | None
+    root_key: RootKey | None = None
     """Where it was made just now: this is the one time that it is shown."""
 
 

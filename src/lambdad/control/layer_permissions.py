@@ -10,11 +10,12 @@ from lambdad.control.layers import own_layer, replace_version
 from lambdad.control.ledger import Change, Ledger
 from lambdad.control.permissions import NO_POLICY
 from lambdad.control.revisions import check_revision
-from lambdad.control.statements import as_json, document, layer_statement, with_statement, without_statement
+from lambdad.control.statements import layer_statement, with_statement, without_statement
 from lambdad.domain.arns import layer_version_arn
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import ResourceNotFound
 from lambdad.domain.functions import LayerVersion
+from lambdad.records.policies import as_json, document
 from lambdad.wire.api import Handler
 
 REREAD = "GetLayerPolicy"

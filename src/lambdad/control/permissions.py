@@ -13,8 +13,6 @@ from lambdad.control.ledger import Ledger
 from lambdad.control.lookup import function_name, require_function, require_version
 from lambdad.control.revisions import check_revision
 from lambdad.control.statements import (
-    as_json,
-    document,
     function_statement,
     whole_policy,
     with_statement,
@@ -24,6 +22,7 @@ from lambdad.domain.arns import LATEST, FunctionName
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import InvalidParameterValue, ResourceNotFound
 from lambdad.domain.functions import Function, Policy
+from lambdad.records.policies import as_json, document
 from lambdad.wire.api import Handler
 
 NO_POLICY = "No policy is associated with the given resource."

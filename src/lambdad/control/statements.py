@@ -17,6 +17,7 @@ from lambdad.domain.errors import InvalidParameterValue, PolicyLengthExceeded, R
 from lambdad.domain.functions import Policy
 from lambdad.iam.documents import words_of
 from lambdad.iam.policies import MalformedPolicy, parse
+from lambdad.records.policies import document
 
 Statement = dict[str, Any]
 
@@ -148,12 +149,3 @@ def _check_size(policy: Policy) -> None:
     size = len(document(policy).encode())
     if size > limits.RESOURCE_POLICY:
         raise PolicyLengthExceeded(f"The final policy size ({size}) is bigger than the limit ({limits.RESOURCE_POLICY}).")
-
-
-def document(policy: Policy) -> str:
-    named = {} if policy.id is None else {"Id": policy.id}
-    return as_json({"Version": policy.version, **named, "Statement": list(policy.statements)})
-
-
-def as_json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -22,6 +22,17 @@ DOCUMENTS: Final = 4096
 CALLERS: Final = 4096
 """Whose policies are remembered."""
 
+UNLOCKING: Final = frozenset(
+    {
+        "lambda:DeleteResourcePolicy",
+        "lambda:GetResourcePolicy",
+        "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
+        "sqs:SetQueueAttributes",
+    }
+)
+"""What no policy of a resource can keep its own account's root user from, or nobody could ever reach it again. AWS has that for
+queues (SQSUnlockQueuePolicy): https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-user-privileged-task.html"""
 SOURCE: Final = "lambda:sourcefunctionarn"
 """The function in whose environment the caller's credentials are:
 https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html"""
@@ -40,7 +51,8 @@ class Access:
 
     def require(self, caller: Caller, need: Need, document: str | None = None) -> None:
         """Raises AccessDenied in AWS's words. `document`: the resource's own policy."""
-        if document is None and caller.session is None and caller.account == need.account and caller.is_root:
+        at_home = caller.is_root and caller.account == need.account and caller.session is None
+        if at_home and (document is None or need.action in UNLOCKING):
             return
         request, decision = self.decide(caller, need, None if document is None else named(need.resource, document, "resource"))
         if not decision.allowed:

@@ -1,6 +1,7 @@
 """Resource policies of functions and layer versions as documents, which is what decisions are made of."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from lambdad.domain.arns import LATEST
@@ -18,18 +19,20 @@ def policy_of(function: Function, qualifier: str | None) -> str | None:
     if not function.policies:
         return None
     policy = function.policies.get(qualifier or LATEST)
-    return None if policy is None else document(policy)
-
-
-def document(policy: Policy) -> str:
+    if policy is None:
+        return None
     text = _written.get(policy.revision_id)
     if text is None:
         if len(_written) >= DOCUMENTS:
             _written.clear()
-        text = as_json({"Version": "2012-10-17", "Id": "default", "Statement": list(policy.statements)})
-        _written[policy.revision_id] = text
+        text = _written[policy.revision_id] = document(policy)
     return text
 
 
-def as_json(value: dict[str, Any]) -> str:
+def document(policy: Policy) -> str:
+    named = {} if policy.id is None else {"Id": policy.id}
+    return as_json({"Version": policy.version, **named, "Statement": list(policy.statements)})
+
+
+def as_json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

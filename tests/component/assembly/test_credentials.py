@@ -10,10 +10,13 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from lambdad.assembly.credentials import Keyring
+from lambdad.assembly.identities import RootKey
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import CallerError
 from lambdad.edge.authenticate import AnyCredentials, SignedRequests
 from lambdad.iam import ids, sessions
+from lambdad.iam.access import Access
+from lambdad.iam.execution import ExecutionRoles
 from lambdad.iam.sessions import Claims
 from lambdad.testing.snapshots import make_version
 from lambdad.wire.messages import Request
@@ -21,13 +24,16 @@ from lambdad.wire.signature import credential
 from tests.component.services_iam.api import ACCOUNT, TRUST, Api
 
 KEY = b"k" * 32
+KEEPER = RootKey("999999999999", "AKIAROOT", "secret")
 ROOT = "arn:aws:iam::000000000000:root"
 
 
 class Doors:
     def __init__(self, api: Api) -> None:
         self.api = api
-        self.keyring = Keyring(api.directory, KEY, 100.0)
+        access = Access(api.directory, time.time)
+        roles = ExecutionRoles(api.directory, access, {}, time.time)
+        self.keyring = Keyring(api.directory, roles, KEY, KEEPER, 100.0)
         self.strict = SignedRequests(self.keyring.find, time.time)
         self.open = AnyCredentials("000000000000", self.strict)
 
@@ -79,6 +85,13 @@ async def test_any_other_key_is_root_on_loopback_and_nobody_elsewhere(doors: Doo
     assert refused(doors.strict, "ASIAFOREIGN", "secret", "a token of AWS itself") == "UnrecognizedClientException"
 
 
+async def test_the_root_users_key(doors: Doors) -> None:
+    for door in (doors.strict, doors.open):
+        caller = admitted(door, KEEPER.access_key_id, KEEPER.secret_access_key)
+        assert (caller.account, caller.principal_arn) == ("999999999999", "arn:aws:iam::999999999999:root")
+        assert refused(door, KEEPER.access_key_id, "another secret") == "InvalidSignatureException"
+
+
 async def test_a_function_is_its_execution_role(doors: Doors) -> None:
     role = (await doors.api.call("CreateRole", RoleName="worker", Path="/team/", AssumeRolePolicyDocument=TRUST))["Role"]
     version = make_version("orders", account=ACCOUNT, role=role["Arn"])
@@ -89,7 +102,7 @@ async def test_a_function_is_its_execution_role(doors: Doors) -> None:
     assert (caller.session.role, caller.session.role_id) == (role["Arn"], role["RoleId"])
     assert admitted(doors.strict, *given).session is caller.session, "a seal is looked at once"
     assert refused(doors.strict, given[0], "another secret", given[2]) == "InvalidSignatureException"
-    assert refused(doors.strict, given[0][:-1] + "A", given[1], given[2]) == "UnrecognizedClientException"
+    assert refused(doors.strict, given[0][:-1] + ("B" if given[0][-1] == "A" else "A"), given[1], given[2]) == "UnrecognizedClientException"
     other = doors.keyring.of_function(version)
     assert refused(doors.strict, given[0], given[1], other["AWS_SESSION_TOKEN"]) == "UnrecognizedClientException"
 

@@ -7,6 +7,7 @@ from lambdad.domain.access import Need
 from lambdad.domain.caller import Caller
 from lambdad.iam.directory import Directory
 from lambdad.iam.write import Writer
+from lambdad.services.iam import access
 from lambdad.services.iam.access_keys import AccessKeys
 from lambdad.services.iam.account import Account
 from lambdad.services.iam.attachments import Attachments
@@ -37,6 +38,7 @@ class IamService:
         now: Callable[[], float],
         chance: Callable[[int], bytes],
     ) -> None:
+        self._directory = directory
         writer = Writer(key_values, directory.current)
         ledger = Ledger(directory, writer, now=now, chance=chance)
         self._operations: Mapping[str, Handler] = {
@@ -65,7 +67,7 @@ class IamService:
         return self._operations
 
     def needs(self, operation: str, caller: Caller, params: Mapping[str, Any]) -> Sequence[Need]:
-        return ()
+        return access.needs(operation, caller, params, self._directory)
 
     def resource_policy(self, need: Need) -> str | None:
         return None

@@ -7,6 +7,7 @@ from lambdad.domain.access import Need
 from lambdad.domain.caller import Caller
 from lambdad.iam.access import Access
 from lambdad.iam.directory import Directory
+from lambdad.services.sts import access as permissions
 from lambdad.services.sts.assume import Assume
 from lambdad.services.sts.identity import Identity
 from lambdad.wire.api import Handler
@@ -52,7 +53,7 @@ class StsService:
         return self._operations
 
     def needs(self, operation: str, caller: Caller, params: Mapping[str, Any]) -> Sequence[Need]:
-        return ()
+        return permissions.needs(operation, caller, params)
 
     def resource_policy(self, need: Need) -> str | None:
         return None

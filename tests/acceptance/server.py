@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-READY = re.compile(r"http://127\.0\.0\.1:(\d+)")
+READY = re.compile(r"http://[\d.]+:(\d+)")
 
 
 class Server:
@@ -37,12 +37,19 @@ class Server:
         up = [self.python, "-m", "lambdad", "up", "--port", "0", "--data-dir", str(self.data_dir)]
         new = not (self.data_dir / "session-key").exists()
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LAMBDAD_"))}
+        self.ready_line = ""
         with self.errors.open("ab") as errors:
             self.process = subprocess.Popen(
                 [*self.prefix, *up, *self.options], stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
             )
         assert self.process.stdout is not None
-        self.ready_line = self.process.stdout.readline()
+        self.said: list[str] = []
+        """What it wrote before it was ready."""
+        for line in self.process.stdout:
+            self.ready_line = line
+            if "is ready" in line:
+                break
+            self.said.append(line)
         match = READY.search(self.ready_line)
         assert match, f"lambdad did not start: {self.ready_line!r} {self.errors.read_text()}"
         self.port = int(match[1])
@@ -61,15 +68,22 @@ class Server:
         self.process.stdout.close()
         return status
 
-    def client(self, service: str, region: str = "us-east-1", account: str = "000000000000", **config: Any) -> Any:
-        """A stock boto3 client that knows nothing of lambdad but its address."""
+    def client(
+        self,
+        service: str,
+        region: str = "us-east-1",
+        account: str = "000000000000",
+        credentials: dict[str, str] | None = None,
+        **config: Any,
+    ) -> Any:
+        """A stock boto3 client that knows nothing of lambdad but its address. It is the root user of `account`, or who has the
+        credentials."""
         settings: dict[str, Any] = {"retries": {"max_attempts": 0}, "read_timeout": 60, **config}
         return boto3.client(
             service,
             endpoint_url=self.url,
             region_name=region,
-            aws_access_key_id=account,
-            aws_secret_access_key="secret",
+            **(credentials or {"aws_access_key_id": account, "aws_secret_access_key": "secret"}),
             config=Config(**settings),
         )
 
@@ -78,6 +92,18 @@ class Server:
         with urllib.request.urlopen(f"{self.url}/_lambdad/state") as answer:
             state: dict[str, Any] = json.load(answer)
         return state
+
+    def lambdad(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """lambdad's own command, as who the environment says."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LAMBDAD_"))}
+        return subprocess.run(
+            [self.python, "-m", "lambdad", *arguments],
+            capture_output=True,
+            text=True,
+            env=clean | {"LAMBDAD_ENDPOINT_URL": self.url} | environment,
+            timeout=60,
+            check=False,
+        )
 
     def environment(self) -> dict[str, str]:
         """For the AWS CLI."""

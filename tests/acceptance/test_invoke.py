@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.acceptance.functions import Maker
+from tests.acceptance.roles import new_role
 from tests.acceptance.server import Server, eventually
 
 ECHO = "def handler(event, context):\n    return event\n"
@@ -212,6 +213,7 @@ def test_accounts_and_regions_do_not_see_each_other(make: Maker, server: Server)
         with pytest.raises(stranger.exceptions.ResourceNotFoundException):
             stranger.get_function(FunctionName=function.name)
     theirs = Maker(other_account, make.python)
-    copy = theirs.python_function("def handler(event, context):\n    return context.invoked_function_arn\n")
+    role = new_role(server, account="123456789012")
+    copy = theirs.python_function("def handler(event, context):\n    return context.invoked_function_arn\n", Role=role)
     assert copy.invoke().startswith("arn:aws:lambda:us-east-1:123456789012:function:")
     theirs.clean()

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -25,6 +26,19 @@ class Target:
     endpoint_url: str
     region: str = REGION
     account: str = ACCOUNT
+    credentials: tuple[str, str, str | None] | None = None
+    """Access key id, secret and session token; None: the root user of `account`, where lambdad lets in anybody."""
+
+
+def target_of(endpoint_url: str, region: str, account: str | None, environment: Mapping[str, str] | None = None) -> Target:
+    """As who the environment says (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN), unless an account is named."""
+    found = os.environ if environment is None else environment
+    key, secret = found.get("AWS_ACCESS_KEY_ID"), found.get("AWS_SECRET_ACCESS_KEY")
+    if account is not None or not key or not secret:
+        return Target(endpoint_url, region, account or ACCOUNT)
+    if re.fullmatch(r"\d{12}", key, re.ASCII):
+        return Target(endpoint_url, region, key)
+    return Target(endpoint_url, region, ACCOUNT, (key, secret, found.get("AWS_SESSION_TOKEN") or None))
 
 
 def endpoint_of(environment: Mapping[str, str]) -> str:
@@ -53,11 +67,11 @@ def target_options(function: Decorated) -> Decorated:
     for option in (
         click.option(
             "--account",
-            default=ACCOUNT,
+            default=None,
             envvar="LAMBDAD_ACCOUNT",
-            show_default=True,
+            show_default=f"that of AWS_ACCESS_KEY_ID, else {ACCOUNT}",
             show_envvar=True,
-            help="Account to act in: twelve digits.",
+            help="Account to act in, as its root user: twelve digits.",
         ),
         click.option(
             "--region",
@@ -74,10 +88,11 @@ def target_options(function: Decorated) -> Decorated:
 
 
 def make_client(service: str, target: Target) -> Any:
-    """A botocore client that looks at nothing of the user's AWS configuration: no profile, no keys, no proxy."""
+    """A botocore client that looks at nothing of the user's AWS configuration: no profile, no proxy."""
     import botocore.session
     from botocore.config import Config
 
+    key, secret, token = target.credentials or (target.account, "lambdad", None)
     nothing = (None, None, None, None)
     session = botocore.session.Session(
         session_vars={"profile": nothing, "config_file": (None, None, os.devnull, None), "ca_bundle": nothing}
@@ -86,8 +101,9 @@ def make_client(service: str, target: Target) -> Any:
         service,
         region_name=target.region,
         endpoint_url=target.endpoint_url,
-        aws_access_key_id=target.account,
-        aws_secret_access_key="lambdad",
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        aws_session_token=token,
         config=Config(
             connect_timeout=5,
             read_timeout=READ_TIMEOUT,

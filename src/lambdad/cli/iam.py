@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from lambdad.cli.client import Target, failures, target_options
+from lambdad.cli.client import failures, target_of, target_options
 from lambdad.cli.failure import Failure
 
 
@@ -37,7 +37,7 @@ def explain(
     as_json: bool,
     endpoint_url: str,
     region: str,
-    account: str,
+    account: str | None,
 ) -> None:
     """Say whether PRINCIPAL may do ACTION on RESOURCE, and which statement of which policy says so.
 
@@ -55,7 +55,7 @@ def explain(
     from lambdad.cli.explanation import explain_request
     from lambdad.cli.explanation_view import as_document, show
 
-    target = Target(endpoint_url, region, account)
+    target = target_of(endpoint_url, region, account)
     service, _, name = action.partition(":")
     if not (service and name) or "*" in action or "?" in action:
         raise click.BadParameter(f"{action!r} is not like sqs:SendMessage", param_hint="ACTION")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lambdad.cli.client import Target, failures, make_client, target_options
+from lambdad.cli.client import failures, make_client, target_of, target_options
 
 
 @click.command()
@@ -25,7 +25,14 @@ from lambdad.cli.client import Target, failures, make_client, target_options
 @click.option("--qualifier", help="A version or an alias.")
 @target_options
 def invoke(
-    function: str, payload: str, event: bool, tail: bool, qualifier: str | None, endpoint_url: str, region: str, account: str
+    function: str,
+    payload: str,
+    event: bool,
+    tail: bool,
+    qualifier: str | None,
+    endpoint_url: str,
+    region: str,
+    account: str | None,
 ) -> None:
     """Call FUNCTION, a name or an ARN, and print its answer.
 
@@ -38,7 +45,7 @@ def invoke(
       lambdad invoke hello:prod --payload @event.json
       echo '[1, 2]' | lambdad invoke hello --payload -
     """
-    target = Target(endpoint_url, region, account)
+    target = target_of(endpoint_url, region, account)
     request: dict[str, Any] = {"FunctionName": function, "Payload": read_payload(payload)}
     if event:
         request["InvocationType"] = "Event"

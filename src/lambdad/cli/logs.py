@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lambdad.cli.client import Target, code_of, failures, make_client, target_options
+from lambdad.cli.client import Target, code_of, failures, make_client, target_of, target_options
 from lambdad.cli.failure import Failure
 
 POLL = 0.5
@@ -37,7 +37,7 @@ def logs(
     plain: bool,
     endpoint_url: str,
     region: str,
-    account: str,
+    account: str | None,
 ) -> None:
     """Show the log of FUNCTION: a name, an ARN, or a log group that begins with a slash.
 
@@ -49,7 +49,7 @@ def logs(
       lambdad logs hello --filter '{ $.level = "ERROR" }' --since 2026-11-21T10:00:00Z
       lambdad logs /my/own/group --plain
     """
-    target = Target(endpoint_url, region, account)
+    target = target_of(endpoint_url, region, account)
     start_ms = parse_since(since, int(time.time() * 1000))
     with failures(target):
         group = group_of(function, make_client("lambda", target))
@@ -58,8 +58,41 @@ def logs(
             shown = show(client, group, start_ms, pattern, follow, plain, time.sleep)
         except KeyboardInterrupt:
             return  # the ordinary end of following
-    if not shown:
-        click.echo(f"Nothing in {group} since {since} ago{' that matches' if pattern else ''}.", err=True)
+        except NoGroup as error:
+            raise Failure(silence(function, target) or error.message) from error
+        if not shown:
+            why = silence(function, target) or f"Nothing in {group} since {since} ago{' that matches' if pattern else ''}."
+            click.echo(why, err=True)
+
+
+class NoGroup(Failure):
+    """There is no such log group."""
+
+
+def silence(function: str, target: Target) -> str | None:
+    """Why there are no logs, where that is because the function's execution role may not write them."""
+    if function.startswith("/"):
+        return None
+    try:
+        found = make_client("lambda", target).get_function_configuration(FunctionName=function)
+        group = (found.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{found['FunctionName']}"
+        _, _, _, region, account, *_ = found["FunctionArn"].split(":")
+        answer = make_client("iam", target).simulate_principal_policy(
+            PolicySourceArn=found["Role"],
+            ActionNames=[f"logs:{each}" for each in ("CreateLogGroup", "CreateLogStream", "PutLogEvents")],
+            ResourceArns=[f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:any"],
+        )
+    except Exception as error:
+        if code_of(error):
+            return None  # there is no such function or role, or the caller may not ask
+        raise
+    denied = [each["EvalActionName"] for each in answer["EvaluationResults"] if each["EvalDecision"] != "allowed"]
+    if not denied:
+        return None
+    return (
+        f"The execution role of {found['FunctionName']} does not allow {', '.join(denied)}, so its logs are lost: "
+        f"attach AWSLambdaBasicExecutionRole to {found['Role']}."
+    )
 
 
 def group_of(function: str, client: Any) -> str:
@@ -109,7 +142,7 @@ def _events(client: Any, group: str, start_ms: int, pattern: str, missing_is_emp
                 raise
             if missing_is_empty:
                 return  # it comes with the first event
-            raise Failure(f"There is no log group {group}: the function has not run yet, or there is none.") from error
+            raise NoGroup(f"There is no log group {group}: the function has not run yet, or there is none.") from error
         yield from page["events"]
         if "nextToken" not in page:
             return

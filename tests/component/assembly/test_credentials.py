@@ -102,7 +102,10 @@ async def test_a_function_is_its_execution_role(doors: Doors) -> None:
     assert (caller.session.role, caller.session.role_id) == (role["Arn"], role["RoleId"])
     assert admitted(doors.strict, *given).session is caller.session, "a seal is looked at once"
     assert refused(doors.strict, given[0], "another secret", given[2]) == "InvalidSignatureException"
-    assert refused(doors.strict, given[0][:-1] + ("B" if given[0][-1] == "A" else "A"), given[1], given[2]) == "UnrecognizedClientException"
+    assert (
+        refused(doors.strict, given[0][:-1] + ("B" if given[0][-1] == "A" else "A"), given[1], given[2])
+        == "UnrecognizedClientException"
+    )
     other = doors.keyring.of_function(version)
     assert refused(doors.strict, given[0], given[1], other["AWS_SESSION_TOKEN"]) == "UnrecognizedClientException"
 

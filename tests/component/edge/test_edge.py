@@ -10,7 +10,7 @@ import pytest
 from lambdad.artifacts.api import Artifacts
 from lambdad.domain.access import Need
 from lambdad.domain.caller import Caller
-from lambdad.domain.errors import LambdadError, PlatformError, ResourceNotFound, TooManyRequests
+from lambdad.domain.errors import AccessDenied, LambdadError, PlatformError, ResourceNotFound, TooManyRequests
 from lambdad.domain.functions import Code
 from lambdad.edge.authenticate import AnyCredentials
 from lambdad.edge.downloads import CodeLinks
@@ -321,3 +321,32 @@ def test_limits_of_bodies_and_their_refusals(edge: Edge) -> None:
 async def test_requests_run_side_by_side(edge: Edge) -> None:
     answers = await asyncio.gather(*(handle(edge, invoke("f")) for _ in range(100)))
     assert {answer.status for answer in answers} == {200}
+
+
+async def test_nothing_is_done_that_is_not_allowed(frontend: ScriptedFrontend, links: CodeLinks) -> None:
+    asked: list[tuple[Need, str | None]] = []
+
+    def nobody(caller: Caller, need: Need, policy: str | None) -> None:
+        asked.append((need, policy))
+        raise AccessDenied("no")
+
+    async def never(caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
+        raise AssertionError("it was called")
+
+    packages: Any = Packages()
+    edge = Edge(
+        services=[Service("lambda", {"ListFunctions": never})],
+        frontend=frontend,
+        authenticator=AnyCredentials(),
+        artifacts=packages,
+        links=links,
+        hosts=Hosts(),
+        require=nobody,
+        health=dict,
+        state=dict,
+        models=MODELS,
+        new_id=lambda: "request-1",
+    )
+    response = await handle(edge, signed("GET", "/2015-03-31/functions"))
+    assert (response.status, ("x-amzn-ErrorType", "AccessDeniedException") in response.headers) == (403, True)
+    assert asked == [(Need("lambda:ListFunctions", "000000000000"), None)]

@@ -159,6 +159,16 @@ async def test_another_function_as_destination_gets_an_event(room: Room) -> None
     assert room.runs == [(0.0, "id-1", NAME.arn), (0.0, "new-id", NAME.arn.replace(":fn", ":next"))]
 
 
+async def test_another_function_is_told_only_if_the_role_may(room: Room) -> None:
+    room.records.put(configured(success=NAME.arn.replace(":fn", ":next")))
+    room.records.put(make_function("next"))
+    room.roles.denied.add("lambda:InvokeFunction")
+    await room.accept()
+    await room.clock.advance(100.0)
+    assert [name for _, _, name in room.runs] == [NAME.arn]
+    assert (meter(room).delivered, meter(room).destination_failures) == (0, 1)
+
+
 async def test_a_destination_that_fails_is_tried_again(room: Room) -> None:
     room.records.put(configured(success=QUEUE))
     room.refusals = [PlatformError(), PlatformError()]

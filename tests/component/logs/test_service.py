@@ -268,3 +268,43 @@ async def test_closing_amid_a_flush_loses_no_events(substrate: MemorySubstrate, 
     logs.write(F, [LogEvent(2, "b")])
     await logs.close()
     assert await _stored(substrate) == ["a", "b"]
+
+
+async def test_what_the_writer_may_not_do_is_not_done(
+    logs: Logs, substrate: MemorySubstrate, caplog: pytest.LogCaptureFixture
+) -> None:
+    allowed = {"CreateLogStream"}
+
+    def may(action: str, stream: StreamName) -> bool:
+        assert stream.group == F.group
+        return action in allowed
+
+    async def wrote(number: int, stream: StreamName = F) -> tuple[int, list[str]]:
+        logs.write(stream, [LogEvent(number, str(number))], may)
+        await logs.flush()
+        return logs.denied, await _stored(substrate, stream)
+
+    assert await wrote(1) == (1, [])
+    assert await logs.group(A, R, F.group) is None
+    allowed.add("CreateLogGroup")
+    assert await wrote(2) == (2, []), "it may make a stream, but put nothing into it"
+    allowed |= {"PutLogEvents"}
+    assert await wrote(3) == (2, ["3"])
+    allowed -= {"CreateLogStream", "CreateLogGroup"}
+    assert await wrote(4) == (2, ["3", "4"]), "what is there needs no making"
+    other = StreamName(A, R, F.group, "other")
+    assert await wrote(5, other) == (3, [])
+    refusals = [record.getMessage() for record in caplog.records]
+    assert refusals == [
+        f"{F.group} of account {A} gets no logs: its writer may not logs:CreateLogGroup",
+        f"{F.group} of account {A} gets no logs: its writer may not logs:CreateLogStream",
+    ], "once until it may again"
+
+
+async def test_a_live_tail_does_not_show_what_may_not_be_written(logs: Logs) -> None:
+    seen: list[str] = []
+    stop = logs.follow(A, R, F.group, lambda stream, events: seen.extend(each.message for each in events))
+    logs.write(F, [LogEvent(1, "secret")], lambda action, stream: False)
+    logs.write(F, [LogEvent(2, "shown")], lambda action, stream: True)
+    stop()
+    assert seen == ["shown"]

@@ -6,6 +6,9 @@ wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Authorization"] = "AWS4-HMAC-SHA256 Credential=000000000000/20261121/us-east-1/lambda/aws4_request, "
   .. "SignedHeaders=host;x-amz-date, Signature=" .. string.rep("0", 64)
 wrk.headers["X-Amz-Date"] = "20261121T000000Z"
+for name, value in string.gmatch(os.getenv("LOAD_HEADERS") or "", "([^\t\n]+)\t([^\n]*)\n") do
+  wrk.headers[name] = value
+end
 
 done = function(summary, latency, requests)
   local errors = summary.errors

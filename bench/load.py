@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import statistics
@@ -16,6 +17,12 @@ from tests.acceptance.server import Server
 from bench.rows import Beside, Goal, Row
 
 HERE = Path(__file__).parent
+BODY = '{"data":"' + "x" * 1000 + '"}'
+"""What `load.lua` sends."""
+Caller = Mapping[str, str]
+"""Headers that a request is signed by."""
+Target = tuple[str, Caller | None]
+"""An address, and who calls; None: anybody."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +58,14 @@ def connected(count: int) -> str:
     return f"{count} connection{'s' if count > 1 else ''}"
 
 
-def load(url: str, connections: int, seconds: int) -> Load:
+def load(url: str, connections: int, seconds: int, caller: Caller | None = None) -> Load:
     """POSTs of 1 KB of JSON, as `load.lua` says."""
     if shutil.which("wrk") is None:
         raise FileNotFoundError("wrk, an HTTP load generator, is not installed (Debian: apt install wrk)")
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(HERE / "load.lua"), url]
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    headers = "".join(f"{name}\t{value}\n" for name, value in (caller or {}).items())
+    environment = os.environ | {"LOAD_HEADERS": headers}
+    output = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
     found = re.search(r"FIGURES (\{.*\})", output)
     assert found, output
     figures = json.loads(found[1])
@@ -66,9 +75,17 @@ def load(url: str, connections: int, seconds: int) -> Load:
 
 def in_turns(ours: str, other: str, connections: int, rounds: int, seconds: int) -> tuple[Loads, Loads]:
     """One round of each to get warm does not count."""
-    load(ours, connections, 1)
-    load(other, connections, 1)
-    pairs = [(load(ours, connections, seconds), load(other, connections, seconds)) for _ in range(rounds)]
+    return in_turns_as((ours, None), (other, None), connections, rounds, seconds)
+
+
+def in_turns_as(ours: Target, other: Target, connections: int, rounds: int, seconds: int) -> tuple[Loads, Loads]:
+    def once(target: Target, seconds: int) -> Load:
+        url, caller = target
+        return load(url, connections, seconds, caller)
+
+    once(ours, 1)
+    once(other, 1)
+    pairs = [(once(ours, seconds), once(other, seconds)) for _ in range(rounds)]
     return Loads([pair[0] for pair in pairs]), Loads([pair[1] for pair in pairs])
 
 

@@ -2,7 +2,22 @@
 
 from typing import Protocol
 
-from bench import burst, cold, density, events, growth, latency, many, mappings, memory, packages, placement, queues, snapstart
+from bench import (
+    access,
+    burst,
+    cold,
+    density,
+    events,
+    growth,
+    latency,
+    many,
+    mappings,
+    memory,
+    packages,
+    placement,
+    queues,
+    snapstart,
+)
 from bench.context import Context
 from bench.rows import Row
 
@@ -18,6 +33,7 @@ class Family(Protocol):
 
 FAMILIES: tuple[Family, ...] = (
     latency,
+    access,
     many,
     growth,
     cold,

@@ -268,7 +268,7 @@ def strict(tmp_path: Path) -> Iterator[Server]:
 def test_strict_authentication(strict: Server) -> None:
     key = dict(line.strip().split("=", 1) for line in strict.said if "=" in line)
     root = {"aws_access_key_id": key["AWS_ACCESS_KEY_ID"], "aws_secret_access_key": key["AWS_SECRET_ACCESS_KEY"]}
-    kept = strict.data_dir / "root-key"
+    kept = strict.data_dir / "root-keys" / HOME
     assert kept.stat().st_mode & 0o777 == 0o600
     anybody = strict.client("lambda")
     for client in (anybody, strict.client("lambda", credentials=root | {"aws_secret_access_key": "wrong"})):
@@ -283,6 +283,11 @@ def test_strict_authentication(strict: Server) -> None:
     environment = {"AWS_ACCESS_KEY_ID": root["aws_access_key_id"], "AWS_SECRET_ACCESS_KEY": root["aws_secret_access_key"]}
     assert strict.lambdad("invoke", function.name, "--payload", '"cli"', **environment).stdout == '"cli"\n'
     assert strict.lambdad("invoke", function.name).returncode == 1
+    made = strict.lambdad("root-key", "--account", AWAY, "--data-dir", str(strict.data_dir))
+    other = dict(line.split("=", 1) for line in made.stdout.split())
+    theirs = {"aws_access_key_id": other["AWS_ACCESS_KEY_ID"], "aws_secret_access_key": other["AWS_SECRET_ACCESS_KEY"]}
+    assert strict.client("sts", credentials=theirs).get_caller_identity()["Account"] == AWAY
+    assert "has a key already" in strict.lambdad("root-key", "--account", AWAY, "--data-dir", str(strict.data_dir)).stderr
     strict.stop()
     strict.start()
     assert not [line for line in strict.said if "=" in line], "it is shown once"

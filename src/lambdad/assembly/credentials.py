@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from lambdad.assembly.identities import RootKey
+from lambdad.assembly.root_keys import RootKeys
 from lambdad.domain.arns import FunctionName
 from lambdad.domain.functions import Version
 from lambdad.edge.authenticate import Known
@@ -23,25 +23,27 @@ MARGIN: Final = 3600
 
 
 class Keyring:
-    """`key`: the server's, that seals session tokens; `root`: the root user's, where there is one; `lifetime`: seconds for
-    which an environment may live, so that its credentials outlive it."""
+    """`key`: the server's, that seals session tokens; `roots`: keys of root users; `lifetime`: seconds for which an environment
+    may live, so that its credentials outlive it."""
 
-    def __init__(self, directory: Directory, roles: ExecutionRoles, key: bytes, root: RootKey | None, lifetime: float) -> None:
+    def __init__(self, directory: Directory, roles: ExecutionRoles, key: bytes, roots: RootKeys, lifetime: float) -> None:
         self._directory = directory
         self._roles = roles
         self._key = key
-        self._root = root
+        self._roots = roots
         self._lifetime = lifetime
         self._read: dict[tuple[str, str], tuple[Claims, str]] = {}
 
     def find(self, credential: Credential) -> Known | None:
         """None for a key that is not lambdad's, or was switched off. Raises ExpiredToken (CallerError)."""
         if credential.session_token is None:
-            root = self._root
-            if root is not None and root.access_key_id == credential.access_key_id:
-                return Known(root.secret_access_key, root.account, f"arn:aws:iam::{root.account}:root")
             found = self._directory.access_key(credential.access_key_id)
-            if found is None or not found[1].active:
+            if found is None:
+                root = self._roots.find(credential.access_key_id)
+                return (
+                    None if root is None else Known(root.secret_access_key, root.account, f"arn:aws:iam::{root.account}:root")
+                )
+            if not found[1].active:
                 return None
             user, key = found
             return Known(key.secret, user.account, user.arn)

@@ -27,10 +27,11 @@ from lambdad import __version__
 from lambdad.artifacts.service import PackageStore
 from lambdad.assembly.credentials import Keyring
 from lambdad.assembly.endpoints import PORT, FunctionEndpoints
-from lambdad.assembly.identities import Identities, RootKey, begin, identities, new_root_key, root_key, session_key
+from lambdad.assembly.identities import Identities, begin, identities, session_key
 from lambdad.assembly.metrics import metrics
 from lambdad.assembly.permissions import execution_roles, log_permission
 from lambdad.assembly.queues import Queues
+from lambdad.assembly.root_keys import RootKey, RootKeys
 from lambdad.assembly.settings import Settings
 from lambdad.assembly.state import state
 from lambdad.control.api import AccountLimits
@@ -144,8 +145,9 @@ class Node:
         known = await self._identities(floor)
         sqs = await self._sqs(floor)
         roles = execution_roles(known.directory, known.access, floor.records, sqs)
-        root, new_root = self._root_key()
-        keyring = Keyring(known.directory, roles, known.key, root, self._settings.max_age)
+        roots = RootKeys(self._settings.data_dir)
+        new_root = self._new_root_key(roots)
+        keyring = Keyring(known.directory, roles, known.key, roots, self._settings.max_age)
         signed = SignedRequests(keyring.find, time.time)
         endpoints = FunctionEndpoints(signed)
         plane = self._data_plane(floor, known, roles, endpoints, keyring, self._events(floor, sqs, roles))
@@ -190,14 +192,10 @@ class Node:
         settings = self._settings
         return settings.auth == "strict" or (settings.auth is None and not is_loopback(settings.host))
 
-    def _root_key(self) -> tuple[RootKey | None, RootKey | None]:
-        """The root user's key, and again if it is new. It is made when it is needed, and known from then on."""
-        data_dir = self._settings.data_dir
-        key = root_key(data_dir)
-        if key is not None or not self._strict:
-            return key, None
-        key = new_root_key(data_dir, self._settings.account)
-        return key, key
+    def _new_root_key(self, roots: RootKeys) -> RootKey | None:
+        """Made when it is needed for the first time."""
+        account = self._settings.account
+        return roots.make(account) if self._strict and roots.of(account) is None else None
 
     async def _identities(self, floor: "_Floor") -> Identities:
         key_values, data_dir = floor.substrate.key_values, self._settings.data_dir

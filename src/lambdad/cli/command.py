@@ -7,6 +7,7 @@ from lambdad.cli.env import env
 from lambdad.cli.iam import iam
 from lambdad.cli.invoke import invoke
 from lambdad.cli.logs import logs
+from lambdad.cli.root_key import root_key
 from lambdad.cli.status import status
 from lambdad.cli.up import up
 
@@ -27,5 +28,5 @@ def command() -> None:
     """
 
 
-for each in (up, doctor, invoke, logs, status, env, iam):
+for each in (up, doctor, invoke, logs, status, env, iam, root_key):
     command.add_command(each)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from lambdad.assembly.credentials import Keyring
-from lambdad.assembly.identities import RootKey
+from lambdad.assembly.root_keys import RootKeys
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import CallerError
 from lambdad.edge.authenticate import AnyCredentials, SignedRequests
@@ -24,25 +25,24 @@ from lambdad.wire.signature import credential
 from tests.component.services_iam.api import ACCOUNT, TRUST, Api
 
 KEY = b"k" * 32
-KEEPER = RootKey("999999999999", "AKIAROOT", "secret")
 ROOT = "arn:aws:iam::000000000000:root"
 
 
 class Doors:
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, data_dir: Path) -> None:
         self.api = api
         access = Access(api.directory, time.time)
         roles = ExecutionRoles(api.directory, access, {}, time.time)
-        self.keyring = Keyring(api.directory, roles, KEY, KEEPER, 100.0)
+        self.keyring = Keyring(api.directory, roles, KEY, RootKeys(data_dir), 100.0)
         self.strict = SignedRequests(self.keyring.find, time.time)
         self.open = AnyCredentials("000000000000", self.strict)
 
 
 @pytest.fixture
-async def doors() -> AsyncIterator[Doors]:
+async def doors(tmp_path: Path) -> AsyncIterator[Doors]:
     api = Api(time.time)
     await api.directory.start()
-    yield Doors(api)
+    yield Doors(api, tmp_path)
     await api.directory.close()
     api.substrate.close()
 
@@ -85,11 +85,12 @@ async def test_any_other_key_is_root_on_loopback_and_nobody_elsewhere(doors: Doo
     assert refused(doors.strict, "ASIAFOREIGN", "secret", "a token of AWS itself") == "UnrecognizedClientException"
 
 
-async def test_the_root_users_key(doors: Doors) -> None:
+async def test_the_root_users_key(doors: Doors, tmp_path: Path) -> None:
+    key = RootKeys(tmp_path).make("999999999999")
     for door in (doors.strict, doors.open):
-        caller = admitted(door, KEEPER.access_key_id, KEEPER.secret_access_key)
+        caller = admitted(door, key.access_key_id, key.secret_access_key)
         assert (caller.account, caller.principal_arn) == ("999999999999", "arn:aws:iam::999999999999:root")
-        assert refused(door, KEEPER.access_key_id, "another secret") == "InvalidSignatureException"
+        assert refused(door, key.access_key_id, "another secret") == "InvalidSignatureException"
 
 
 async def test_a_function_is_its_execution_role(doors: Doors) -> None:

@@ -60,3 +60,5 @@ class Settings:
     remote_queues: Mapping[str, str] = field(default_factory=dict)
     """Accounts whose SQS queues are somewhere else, AWS or another server, and the profile of AWS's configuration files
     (endpoint, credentials) by which event source mappings reach them."""
+    companions: bool = True
+    """Whether moto, where it is installed, answers for the services of AWS that lambdad does not have itself."""

@@ -80,6 +80,14 @@ def _remote(text: str) -> tuple[str, str]:
 @_setting("grace", click.FloatRange(0), "Seconds that running requests get to finish when lambdad stops.")
 @_setting("retry_delay", click.FloatRange(0), "Seconds before the first retry of a failed asynchronous invocation.")
 @click.option(
+    "--companions/--no-companions",
+    default=_DEFAULTS["companions"],
+    envvar="LAMBDAD_COMPANIONS",
+    show_envvar=True,
+    show_default=True,
+    help="Whether moto, where it is installed, answers for AWS's services that lambdad does not have itself.",
+)
+@click.option(
     "--remote-queues",
     multiple=True,
     metavar="ACCOUNT=PROFILE",

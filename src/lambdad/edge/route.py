@@ -37,6 +37,8 @@ class Unimplemented:
     service: str
     operation: str | None
     model: Model | None
+    match: Match | None = None
+    """None where only the operation's name can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Routes:
         for other in others:
             match = self._other(other).find(request)
             if match is not None:
-                return Unimplemented(other, match.operation.name, self._other(other).model)
+                return Unimplemented(other, match.operation.name, self._other(other).model, match)
         if registered:
             return Unknown(registered[0].operations.model)
         if others:

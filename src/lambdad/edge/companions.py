@@ -6,9 +6,9 @@ from typing import Any, Protocol
 from lambdad.domain.access import Need
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import LambdadError, NotImplementedOperation
-from lambdad.edge.route import Unimplemented
+from lambdad.edge.route import Unimplemented, is_rpc
 from lambdad.wire.cbor import text_map
-from lambdad.wire.match import Match
+from lambdad.wire.match import Match, protocol_of
 from lambdad.wire.messages import Request, Response
 from lambdad.wire.models import Model
 from lambdad.wire.parse import parse
@@ -28,8 +28,8 @@ class Companions(Protocol):
         """A sentence for whoever asks for a service that is not served; empty where nothing helps."""
         ...
 
-    def needs(self, service: str, operation: str, caller: Caller, params: dict[str, Any]) -> list[Need]:
-        """Raises CallerError."""
+    def needs(self, service: str, operation: str, caller: Caller, params: dict[str, Any] | None) -> list[Need]:
+        """`params` are None where they can't be read. Raises CallerError."""
         ...
 
     async def forward(self, caller: Caller, model: Model, operation: str, match: Match | None, request: Request) -> Response:
@@ -49,16 +49,24 @@ async def answer(
     try:
         if companions is None or not companions.serves(found.service):
             raise _unserved(found, "" if companions is None else companions.remark)
-        if model is None or operation is None or model.operation(operation) is None:
+        if model is None or operation is None or not _readable(found, request):
             raise not_implemented(found.service, operation)
-        params = {} if match is None else parse(request, match, model)
+        params = None if match is None else parse(request, match, model)
         for need in companions.needs(found.service, operation, caller, params):
             require(caller, need)
         return await companions.forward(caller, model, operation, match, request)
     except LambdadError as error:
-        if request.headers.get("smithy-protocol") == "rpc-v2-cbor":
+        if model is not None and is_rpc(request, model):
             return _rpc_refusal(error, caller)
-        return refusal(error, model, caller.request_id)
+        return refusal(error, model, caller.request_id, None if model is None else protocol_of(request, model))
+
+
+def _readable(found: Unimplemented, request: Request) -> bool:
+    """Whether it is known what is asked for: by the service's model, or in the protocol whose paths name the operation."""
+    model, operation = found.model, found.operation
+    if model is None or operation is None or model.operation(operation) is None:
+        return False
+    return found.match is not None or is_rpc(request, model)
 
 
 def _unserved(found: Unimplemented, remark: str) -> NotImplementedOperation:

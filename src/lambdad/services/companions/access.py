@@ -28,8 +28,11 @@ _RESOURCES: Final[Mapping[str, Resources]] = {
 }
 
 
-def needs(service: str, operation: str, caller: Caller, params: Mapping[str, Any]) -> list[Need]:
-    """`service`: botocore's name; `params`: by the model's names, not validated; without any, the resource is `*`."""
+def needs(service: str, operation: str, caller: Caller, params: Mapping[str, Any] | None) -> list[Need]:
+    """`service`: botocore's name; `params`: by the model's names, not validated; None where they can't be read, and
+    the resource is `*` then."""
+    if params is None:
+        return [need(action(service, operation), caller)]
     match service, operation:
         case (("dynamodb" | "dynamodbstreams"), _):
             found = dynamodb.needs(operation, caller, params)

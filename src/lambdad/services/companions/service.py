@@ -63,7 +63,7 @@ class Companions:
             return _OFF
         return "" if self._installed else _MISSING
 
-    def needs(self, service: str, operation: str, caller: Caller, params: dict[str, Any]) -> list[Need]:
+    def needs(self, service: str, operation: str, caller: Caller, params: dict[str, Any] | None) -> list[Need]:
         """Raises AccessDenied for what is another account's: moto would not ask that account's policies."""
         found = access.needs(service, operation, caller, params)
         for need in found:

@@ -158,6 +158,7 @@ class Node:
             program(confined=floor.sandboxes.level == "namespaces"),
             folder,
             wanted=self._settings.companions,
+            endpoints=self._settings.companion,
         )
         self._stack.push_async_callback(elsewhere.close)
         logs_service = LogsService(floor.logs, time.time, uuid_text)

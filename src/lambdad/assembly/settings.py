@@ -62,3 +62,6 @@ class Settings:
     (endpoint, credentials) by which event source mappings reach them."""
     companions: bool = True
     """Whether moto, where it is installed, answers for the services of AWS that lambdad does not have itself."""
+    companion: Mapping[str, str] = field(default_factory=dict)
+    """Services, by botocore's names, that are at another endpoint instead: its address, and behind a comma a profile of AWS's
+    configuration files with whose credentials requests are signed. Every account of this lambdad reaches it so."""

@@ -5,7 +5,7 @@ import pytest
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import CallerError
 from lambdad.edge.buckets import path_style
-from lambdad.services.companions.forward import outgoing
+from lambdad.services.companions.forward import for_moto, normal
 from lambdad.wire.match import Operations
 from lambdad.wire.messages import Request
 from lambdad.wire.models import Models
@@ -18,7 +18,8 @@ def sent(service: str, request: Request, caller: Caller = CALLER) -> Request:
     model = MODELS.load(service)
     match = Operations(model).find(request)
     assert match is not None
-    return outgoing(caller, service, model, match.operation.name, match, request)
+    operation = match.operation.name
+    return for_moto(normal(caller, model, operation, match, request), caller, service, model, operation)
 
 
 def test_the_account_and_the_region_are_the_callers() -> None:

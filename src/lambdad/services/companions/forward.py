@@ -1,4 +1,4 @@
-"""What is sent to moto of a request: what lambdad has read of it, and nothing that moto could read otherwise. Pure.
+"""What is sent on of a request: what lambdad has read of it, and nothing that moto could read otherwise. Pure.
 
 moto finds account, region, service and operation in many places of a request (host, path, query, User-Agent, body). Here each
 is said once: the account in moto's own header (https://docs.getmoto.org/en/latest/docs/multi_account.html), the region in the
@@ -26,6 +26,7 @@ _DROPPED: Final = frozenset(
         "authorization",
         "connection",
         "content-length",
+        "date",
         "expect",
         "host",
         "keep-alive",
@@ -34,6 +35,7 @@ _DROPPED: Final = frozenset(
         "transfer-encoding",
         "upgrade",
         "user-agent",
+        "x-amz-date",
         "x-amz-security-token",
         "x-amz-target",
     }
@@ -43,22 +45,14 @@ _REGION = re.compile(r"[a-z]{2,3}(?:-[a-z]+){1,3}-\d{1,2}")
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
 
 
-def outgoing(caller: Caller, backend: str, model: Model, operation: str, match: Match | None, request: Request) -> Request:
-    """`backend`: moto's name of the service; `match` is None for Smithy's RPC v2 protocol, whose bodies lambdad does not read.
+def normal(caller: Caller, model: Model, operation: str, match: Match | None, request: Request) -> Request:
+    """The request as lambdad has read it, unsigned. `match` is None for Smithy's RPC v2 protocol, whose bodies are not read.
 
     Raises CallerError for a region or a bucket that is none, and for a form that says a thing twice.
     """
     if not _REGION.fullmatch(caller.region):
         raise IncompleteSignature("Credential should be scoped to a valid region.")
     headers = dict(_passed(request))
-    signed = f"{caller.region}/{model.signing_name}/aws4_request"
-    headers |= {
-        "host": f"{model.signing_name}.{caller.region}.amazonaws.com",
-        "authorization": f"AWS4-HMAC-SHA256 Credential=lambdad/20000101/{signed}, SignedHeaders=host, Signature=0",
-        "x-moto-account-id": caller.account,
-        BACKEND: backend,
-        OPERATION: operation,
-    }
     if match is None:
         path = f"/service/{model.target_prefix or model.name}/operation/{operation}"
         return Request("POST", path, "", headers, request.body)
@@ -72,6 +66,19 @@ def outgoing(caller: Caller, backend: str, model: Model, operation: str, match: 
             return Request("POST", "/", "", headers, _single_form(request))
         case protocol:
             return _rest(protocol, headers, model, match, request)
+
+
+def for_moto(request: Request, caller: Caller, backend: str, model: Model, operation: str) -> Request:
+    """`request` is normal; `backend`: moto's name of the service."""
+    signed = f"{caller.region}/{model.signing_name}/aws4_request"
+    headers = request.headers | {
+        "host": f"{model.signing_name}.{caller.region}.amazonaws.com",
+        "authorization": f"AWS4-HMAC-SHA256 Credential=lambdad/20000101/{signed}, SignedHeaders=host, Signature=0",
+        "x-moto-account-id": caller.account,
+        BACKEND: backend,
+        OPERATION: operation,
+    }
+    return Request(request.method, request.path, request.query, headers, request.body)
 
 
 def _rest(protocol: Protocol, headers: dict[str, str], model: Model, match: Match, request: Request) -> Request:

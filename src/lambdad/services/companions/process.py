@@ -58,7 +58,7 @@ class Process:
                     try:
                         return await self._connected()
                     except ConnectionRefusedError:
-                        await self._end()  # Its end is not known yet: the kernel has closed the socket already.
+                        await self._ended()  # The kernel has closed its socket; that it has ended is not known yet.
                 await self._start()
                 return await self._connected()
             except OSError as error:
@@ -66,16 +66,16 @@ class Process:
 
     async def close(self) -> None:
         self._closing = True
-        await self._end()
+        if self._process is not None and self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+        await self._ended()
         if self._folder >= 0:
             os.close(self._folder)
             self._folder = -1
         (self._directory / NAME).unlink(missing_ok=True)
 
-    async def _end(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                self._process.kill()
+    async def _ended(self) -> None:
         if self._watcher is not None:
             await asyncio.wait([self._watcher])
 

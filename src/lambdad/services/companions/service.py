@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +12,8 @@ from lambdad.domain.errors import AccessDenied
 from lambdad.services.companions import access
 from lambdad.services.companions.backends import Backends
 from lambdad.services.companions.connection import CompanionFailed
-from lambdad.services.companions.forward import outgoing
+from lambdad.services.companions.endpoint import Endpoint
+from lambdad.services.companions.forward import for_moto, normal
 from lambdad.services.companions.process import Process
 from lambdad.wire.match import Match
 from lambdad.wire.messages import Request, Response
@@ -33,7 +34,8 @@ _OFF: Final = "The companions, which might have it, are switched off (`--no-comp
 class Companions:
     """Implements `lambdad.edge.companions.Companions`. `close` after its use.
 
-    `directory`: the process's own; `command`: how it is started; `backends`: what moto has, None: companions are switched off.
+    `directory`: the process's own; `command`: how it is started; `backends`: what moto has, None: companions are switched off;
+    `endpoints`: of the services that are somewhere else, see `Endpoint`.
     """
 
     def __init__(
@@ -43,18 +45,23 @@ class Companions:
         backends: Backends | None,
         *,
         installed: bool,
+        endpoints: Mapping[str, str] | None = None,
         connections: int = CONNECTIONS,
         patience: float = PATIENCE,
     ) -> None:
         self._process = Process(directory, command)
         self._backends = backends
         self._installed = installed
+        self._endpoints = {service: Endpoint(text) for service, text in (endpoints or {}).items()}
         self._patience = patience
         self._free = asyncio.Semaphore(connections)
         self._used: Counter[str] = Counter()
 
     def serves(self, service: str) -> bool:
-        return self._backends is not None and self._backends.find(service) is not None
+        return service in self._endpoints or self._backend(service) is not None
+
+    def _backend(self, service: str) -> str | None:
+        return None if self._backends is None else self._backends.find(service)
 
     @property
     def remark(self) -> str:
@@ -76,23 +83,32 @@ class Companions:
 
     async def forward(self, caller: Caller, model: Model, operation: str, match: Match | None, request: Request) -> Response:
         """Raises CompanionFailed (503), NotImplementedOperation (501) and CallerError."""
-        backend = None if self._backends is None else self._backends.find(model.name)
-        if backend is None:
-            raise not_implemented(model.name, operation)
-        sent = outgoing(caller, backend, model, operation, match, request)
+        sent = normal(caller, model, operation, match, request)
         self._used[model.name] += 1
+        endpoint = self._endpoints.get(model.name)
         try:
             async with asyncio.timeout(self._patience), self._free:
-                connection = await self._process.connect()
-                response = await connection.exchange(sent)
+                if endpoint is not None:
+                    response = await endpoint.exchange(sent, caller, model)
+                else:
+                    response = await self._ask_moto(sent, caller, model, operation)
         except TimeoutError:
             raise CompanionFailed(f"{operation} of {model.name} was not answered within {self._patience:g} seconds.") from None
-        if response.status == 501:
-            raise not_implemented(model.name, operation)
-        if response.status == 502:
-            raise CompanionFailed(f"{operation} of {model.name} failed; lambdad's log has the details.")
         kept = [(name, value) for name, value in response.headers if name.lower() not in _REQUEST_IDS]
         response.headers = [*kept, (request_id_header(model), caller.request_id)]
+        return response
+
+    async def _ask_moto(self, request: Request, caller: Caller, model: Model, operation: str) -> Response:
+        backend = self._backend(model.name)
+        if backend is None:
+            raise not_implemented(model.name, operation)
+        connection = await self._process.connect()
+        response = await connection.exchange(for_moto(request, caller, backend, model, operation))
+        match response.status:
+            case 501:
+                raise not_implemented(model.name, operation)
+            case 502:
+                raise CompanionFailed(f"{operation} of {model.name} failed; lambdad's log has the details.")
         return response
 
     def introspect(self) -> dict[str, Any]:
@@ -107,7 +123,14 @@ class Companions:
         await self._process.close()
 
 
-def companions(directory: Path, command: Sequence[str], folder: Callable[[], Path | None], *, wanted: bool) -> Companions:
+def companions(
+    directory: Path,
+    command: Sequence[str],
+    folder: Callable[[], Path | None],
+    *,
+    wanted: bool,
+    endpoints: Mapping[str, str] | None = None,
+) -> Companions:
     """`folder`: where moto is; asked only where companions are `wanted`."""
     place = folder() if wanted else None
-    return Companions(directory, command, Backends(place) if wanted else None, installed=place is not None)
+    return Companions(directory, command, Backends(place) if wanted else None, installed=place is not None, endpoints=endpoints)

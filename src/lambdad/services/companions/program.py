@@ -33,6 +33,7 @@ def confine() -> None:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
             with open(f"/proc/self/{name}", "w", encoding="ascii") as file:  # noqa: PTH123
                 file.write(text)
+        kernel.drop_capabilities()  # Those over the new namespaces.
 
 
 def end_with(parent: int) -> None:

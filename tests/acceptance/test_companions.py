@@ -145,6 +145,24 @@ def test_other_services(server: Server) -> None:
     assert client("cloudwatch").list_metrics(Namespace="n")["Metrics"][0]["MetricName"] == "m"
     assert client("firehose").list_delivery_streams()["DeliveryStreamNames"] == []
     assert client("ec2").describe_vpcs()["Vpcs"]
+    assert client("iot").create_thing(thingName="t")["thingArn"].endswith("thing/t"), "a name in the path"
+    assert client("rds").describe_db_instances()["DBInstances"] == [], "docdb has that operation too"
+
+
+def test_what_sdks_compress(server: Server) -> None:
+    client = server.client("cloudwatch")
+    metrics = [{"MetricName": f"m{number}", "Value": 1.0} for number in range(500)]
+    client.put_metric_data(Namespace="compressed", MetricData=metrics)
+    assert client.list_metrics(Namespace="compressed", MetricName="m499")["Metrics"]
+
+
+def test_an_object_that_looks_like_a_form(server: Server) -> None:
+    client = server.client("s3")
+    client.create_bucket(Bucket="forms")
+    kind = "application/x-www-form-urlencoded"
+    client.put_object(Bucket="forms", Key="k", Body=b"acl=1&a=2", ContentType=kind)
+    found = client.get_object(Bucket="forms", Key="k")
+    assert (found["Body"].read(), found["ContentType"]) == (b"acl=1&a=2", kind)
 
 
 def test_what_moto_does_is_what_was_allowed(server: Server) -> None:

@@ -86,7 +86,10 @@ class Routes:
             match = entry.operations.find(request)
             if match is not None:
                 return Found(entry.operations.model, match, entry.service.operations.get(match.operation.name))
-        others = [other for other in self._models.signed_as(name) if other not in self._names]
+        # The service of that name first: rds before docdb, whose operations are among its own.
+        others = sorted(
+            (other for other in self._models.signed_as(name) if other not in self._names), key=lambda other: other != name
+        )
         for other in others:
             operations = self._other(other)
             match = None if is_rpc(request, operations.model) else operations.find(request)

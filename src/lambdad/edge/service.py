@@ -17,6 +17,7 @@ from lambdad.edge.authenticate import Authenticator
 from lambdad.edge.buckets import path_style
 from lambdad.edge.companions import Companions, Require, allow
 from lambdad.edge.companions import answer as answer_elsewhere
+from lambdad.edge.compression import uncompressed
 from lambdad.edge.downloads import CodeLinks
 from lambdad.edge.hosts import Hosts, from_foreign_page
 from lambdad.edge.invoke import InvokeRoute
@@ -223,8 +224,7 @@ class Edge:
     async def _operation(self, request: Request, request_id: str) -> Response:
         scope = credential(request)
         caller = self._authenticator.authenticate(request, scope, request_id)
-        if scope.service == "s3":
-            request = path_style(request)
+        request = path_style(request) if scope.service == "s3" else uncompressed(request)
         found = self._routes.find(request, scope.service)
         match found:
             case Unknown(model):

@@ -8,10 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import NotImplementedOperation
@@ -146,6 +142,12 @@ async def test_signed_chunks_are_refused(tmp_path: Path, there: There, port: int
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """Of localhost, signed by itself, with its key in the same file."""
+    pytest.importorskip("cryptography", reason="comes with moto: pip install 'lambdad[companions]'")
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)

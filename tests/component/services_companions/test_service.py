@@ -30,12 +30,16 @@ OPERATIONS = Operations(MODEL)
 
 
 def shell(directory: Path, command: list[str] = FAKE, **settings: Any) -> Companions:
-    return Companions(directory, command, Backends(folder()), installed=True, **settings)
+    """With a moto that has S3 and nothing else."""
+    urls = directory / "moto" / "s3" / "urls.py"
+    urls.parent.mkdir(parents=True, exist_ok=True)
+    urls.touch()
+    return Companions(directory / "companions", command, Backends(directory / "moto"), installed=True, **settings)
 
 
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Companions]:
-    found = shell(tmp_path / "companions")
+    found = shell(tmp_path)
     yield found
     await found.close()
 
@@ -68,7 +72,7 @@ async def test_nobody_else_can_open_its_socket(running: Companions, tmp_path: Pa
 
 
 async def test_a_directory_with_a_long_name(tmp_path: Path) -> None:
-    found = shell(tmp_path / ("long" * 40) / "companions")
+    found = shell(tmp_path / ("long" * 40))
     assert (await ask(found)).status == 200
     await found.close()
 
@@ -94,7 +98,7 @@ async def test_an_answer_that_is_too_large(running: Companions, monkeypatch: pyt
 
 
 async def test_many_at_a_time_wait_for_each_other(tmp_path: Path) -> None:
-    found = shell(tmp_path / "companions", connections=2)
+    found = shell(tmp_path, connections=2)
     answers = await asyncio.gather(*(said(found) for _ in range(20)))
     assert len({answer["pid"] for answer in answers}) == 1
     await found.close()
@@ -121,7 +125,7 @@ async def test_half_an_answer_is_none(running: Companions, key: str) -> None:
 
 
 async def test_it_hangs(tmp_path: Path) -> None:
-    found = shell(tmp_path / "companions", patience=0.01)
+    found = shell(tmp_path, patience=0.01)
     with pytest.raises(CompanionFailed, match=r"GetObject of s3 was not answered within 0\.01 seconds"):
         await ask(found, "hang")
     await found.close()
@@ -129,7 +133,7 @@ async def test_it_hangs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [[sys.executable, "-c", "raise SystemExit('no')"], ["/nowhere/at/all"]])
 async def test_it_does_not_start(tmp_path: Path, command: list[str]) -> None:
-    found = shell(tmp_path / "companions", command)
+    found = shell(tmp_path, command)
     with pytest.raises(CompanionFailed):
         await ask(found)
     await found.close()
@@ -143,7 +147,7 @@ async def test_what_moto_has_not_or_fails_at(running: Companions) -> None:
 
 
 async def test_its_end_leaves_nothing(tmp_path: Path) -> None:
-    found = shell(tmp_path / "companions")
+    found = shell(tmp_path)
     pid = (await said(found))["pid"]
     await found.close()
     assert not Path(f"/proc/{pid}").exists()
@@ -152,8 +156,9 @@ async def test_its_end_leaves_nothing(tmp_path: Path) -> None:
         await ask(found)
 
 
+@pytest.mark.skipif(folder() is None, reason="moto is not installed: pip install 'lambdad[companions]'")
 async def test_which_services_there_are(tmp_path: Path) -> None:
-    found = shell(tmp_path)
+    found = companions(tmp_path, FAKE, folder, wanted=True)
     asked = ("dynamodb", "s3", "cognito-idp", "lambda", "sqs", "braket", "instance-metadata")
     assert {each for each in asked if found.serves(each)} == {"dynamodb", "s3", "cognito-idp"}
     assert found.remark == ""

@@ -94,13 +94,11 @@ def serve(descriptor: int) -> None:
     from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server
 
-    class Handler(MotoRequestHandler):
-        def log_request(self, code: Any = "-", size: Any = "-") -> None:
-            """Requests are not logged."""
-
+    handler: Any = MotoRequestHandler
+    handler.log_request = lambda *_: None
     pin(BaseResponse)
     server = make_server(
-        "unix://companions", 0, Application(create_backend_app), threaded=True, request_handler=Handler, fd=descriptor
+        "unix://companions", 0, Application(create_backend_app), threaded=True, request_handler=handler, fd=descriptor
     )
     server.serve_forever()
 

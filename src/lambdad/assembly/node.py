@@ -65,6 +65,9 @@ from lambdad.sandbox import host as host_facts
 from lambdad.sandbox.api import Sandboxes
 from lambdad.sandbox.service import NamespaceSandboxes, ProcessSandboxes
 from lambdad.sandbox.service import Settings as SandboxSettings
+from lambdad.services.companions.backends import folder
+from lambdad.services.companions.process import program
+from lambdad.services.companions.service import companions
 from lambdad.services.logs.service import LogsService
 from lambdad.services.sqs.service import SqsService
 from lambdad.substrate.local import LocalSubstrate
@@ -160,6 +163,14 @@ class Node:
         self._stack.push_async_callback(plane.frontend.close)
         plane.events.start(plane.frontend.run_accepted)
         self._stack.push_async_callback(end_what_was_accepted, plane.events, fleet, self._settings.grace)
+        elsewhere = companions(
+            self._settings.data_dir / "companions",
+            program(confined=floor.sandboxes.level == "namespaces"),
+            folder,
+            wanted=self._settings.companions,
+            endpoints=self._settings.companion,
+        )
+        self._stack.push_async_callback(elsewhere.close)
         logs_service = LogsService(floor.logs, time.time, uuid_text)
         edge = Edge(
             services=[control, logs_service, sqs, known.iam, known.sts],
@@ -172,9 +183,10 @@ class Node:
             private=self._strict,
             health=lambda: {"status": "ready", "version": __version__},
             state=lambda: state(
-                plane.registry, plane.counter, plane.manager, plane.worker, floor.sandboxes, plane.events, sqs, fleet
+                plane.registry, plane.counter, plane.manager, plane.worker, floor.sandboxes, plane.events, sqs, fleet, elsewhere
             ),
             metrics=lambda: metrics(plane.registry, plane.counter, plane.manager, sqs, plane.events, fleet),
+            companions=elsewhere,
         )
         endpoints.open(edge)
         server = Server(edge)

@@ -64,3 +64,8 @@ class Settings:
     remote_queues: Mapping[str, str] = field(default_factory=dict)
     """Accounts whose SQS queues are somewhere else, AWS or another server, and the profile of AWS's configuration files
     (endpoint, credentials) by which event source mappings reach them."""
+    companions: bool = True
+    """Whether moto, where it is installed, answers for the services of AWS that lambdad does not have itself."""
+    companion: Mapping[str, str] = field(default_factory=dict)
+    """Services, by botocore's names, that are at another endpoint instead: its address, and behind a comma a profile of AWS's
+    configuration files with whose credentials requests are signed. Every account of this lambdad reaches it so."""

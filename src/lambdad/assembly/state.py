@@ -14,6 +14,7 @@ from lambdad.events.service import Events
 from lambdad.metering.registry import Registry
 from lambdad.pollers.service import Fleet
 from lambdad.sandbox.service import NamespaceSandboxes, ProcessSandboxes
+from lambdad.services.companions.service import Companions
 from lambdad.services.sqs.service import SqsService
 from lambdad.substrate.api import Counts
 from lambdad.worker.service import LocalWorker
@@ -109,6 +110,7 @@ def state(
     events: Events,
     sqs: SqsService,
     fleet: Fleet,
+    companions: Companions,
 ) -> dict[str, Any]:
     now = time.time()
     return {
@@ -120,6 +122,7 @@ def state(
         "pools": manager.introspect(),
         "environments": worker.introspect(),
         "templates": worker.templates(),
+        "companions": companions.introspect(),
         **sandboxes.introspect(),
     }
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 def doctor() -> None:
-    """Say what this host offers: isolation, limits, runtimes.
+    """Say what this host offers: isolation, limits, runtimes, companions.
 
     What is missing is marked, with how to get it. The exit code is 1 when functions can't be isolated at all, else 0.
 
@@ -29,8 +29,30 @@ def doctor() -> None:
 
     home = os.environ.get("HOME")
     host = inspect(Path(home) if home else None, os.environ.get("PATH", os.defpath))
-    show(Console(highlight=False, soft_wrap=True), host)
+    console = Console(highlight=False, soft_wrap=True)
+    show(console, host)
+    show_companions(console, moto())
     sys.exit(0 if host.level != "process" else 1)
+
+
+def moto() -> str | None:
+    """Its version, where companions can be started."""
+    from importlib.metadata import version
+
+    from lambdad.services.companions.backends import folder
+
+    return None if folder() is None else version("moto")
+
+
+def show_companions(console: "Console", version: str | None) -> None:
+    from rich.text import Text
+
+    console.print()
+    console.print(Text("companions:" if version else "companions: none", "bold"))
+    if version:
+        console.print(Text("  ✓ ", "green") + Text(f"moto {version}, for services of AWS that lambdad does not have itself"))
+    else:
+        console.print(Text("  ! ", "yellow") + Text("pip install 'lambdad[companions]' adds DynamoDB, S3 and many others"))
 
 
 def show(console: "Console", host: "Host") -> None:

@@ -38,11 +38,37 @@ def _remote(text: str) -> tuple[str, str]:
     account, _, profile = text.partition("=")
     if not re.fullmatch(r"\d{12}", account) or not profile:
         raise click.BadParameter(f"'{text}' is not an account of twelve digits, `=`, and a profile.")
+    _require_profile(profile)
+    return account, profile
+
+
+def _require_profile(profile: str) -> None:
     from botocore.session import Session
 
     if profile not in Session().available_profiles:
         raise click.BadParameter(f"AWS's configuration files have no profile '{profile}'.")
-    return account, profile
+
+
+def _endpoint(text: str) -> tuple[str, str]:
+    from lambdad.services.companions.backends import OWN
+    from lambdad.services.companions.endpoint import FORM
+    from lambdad.wire.models import Models, UnknownService
+
+    service, _, address = text.partition("=")
+    found = FORM.fullmatch(address)
+    if found is None:
+        raise click.BadParameter(
+            f"'{text}' is not a service, `=`, an address such as http://127.0.0.1:8000, perhaps `,PROFILE`."
+        )
+    if service in OWN:
+        raise click.BadParameter(f"lambdad has the service '{service}' itself.")
+    try:
+        Models().load(service)
+    except UnknownService:
+        raise click.BadParameter(f"AWS has no service '{service}'; botocore's names are meant, e.g. dynamodb.") from None
+    if found[4] is not None:
+        _require_profile(found[4])
+    return service, address
 
 
 @click.command()
@@ -85,6 +111,23 @@ def _remote(text: str) -> tuple[str, str]:
 @_setting("memory", click.IntRange(1), "MB that environments may be promised together.", shown="no limit")
 @_setting("grace", click.FloatRange(0), "Seconds that running requests get to finish when lambdad stops.")
 @_setting("retry_delay", click.FloatRange(0), "Seconds before the first retry of a failed asynchronous invocation.")
+@click.option(
+    "--companions/--no-companions",
+    default=_DEFAULTS["companions"],
+    envvar="LAMBDAD_COMPANIONS",
+    show_envvar=True,
+    show_default=True,
+    help="Whether moto, where it is installed, answers for AWS's services that lambdad does not have itself.",
+)
+@click.option(
+    "--companion",
+    multiple=True,
+    metavar="SERVICE=URL[,PROFILE]",
+    callback=lambda _context, _option, given: dict(_endpoint(each) for each in given),
+    envvar="LAMBDAD_COMPANION",
+    show_envvar=True,
+    help="That service is at another endpoint, e.g. dynamodb=http://127.0.0.1:8000; requests are signed by the profile.",
+)
 @click.option(
     "--remote-queues",
     multiple=True,

@@ -18,7 +18,13 @@ from lambdad.wire.models import Model, Models
 _VERSIONED_PATH = re.compile(r"/\d{4}-\d\d-\d\d/")
 
 # Smithy's RPC v2 protocol, which no registered service speaks; https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
+_RPC = "smithy-rpc-v2-cbor"
 _RPC_PATH = re.compile(r"/service/[^/]+/operation/([^/]+)/?")
+
+
+def is_rpc(request: Request, model: Model) -> bool:
+    """Whether it is in that protocol, which the service has to speak: a bucket may be called `service`."""
+    return _RPC in model.metadata.get("protocols", ()) and _RPC_PATH.fullmatch(request.path) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,8 @@ class Unimplemented:
     service: str
     operation: str | None
     model: Model | None
+    match: Match | None = None
+    """None where only the operation's name can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +86,15 @@ class Routes:
             match = entry.operations.find(request)
             if match is not None:
                 return Found(entry.operations.model, match, entry.service)
-        others = [other for other in self._models.signed_as(name) if other not in self._names]
+        # The service of that name first: rds before docdb, whose operations are among its own.
+        others = sorted(
+            (other for other in self._models.signed_as(name) if other not in self._names), key=lambda other: other != name
+        )
         for other in others:
-            match = self._other(other).find(request)
+            operations = self._other(other)
+            match = None if is_rpc(request, operations.model) else operations.find(request)
             if match is not None:
-                return Unimplemented(other, match.operation.name, self._other(other).model)
+                return Unimplemented(other, match.operation.name, operations.model, match)
         if registered:
             return Unknown(registered[0].operations.model)
         if others:
@@ -93,7 +105,10 @@ class Routes:
         """Of the service that was probably meant: for the shape of an error that comes before the operation is known."""
         name = signing_name if signing_name is not None else self._guess(request)
         registered = self._by_signing_name.get(name or "", ())
-        return registered[0].operations.model if registered else None
+        if registered:
+            return registered[0].operations.model
+        others = self._models.signed_as(name) if name is not None else ()
+        return self._other(others[0]).model if others else None
 
     def _guess(self, request: Request) -> str | None:
         target = target_of(request)

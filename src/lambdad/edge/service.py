@@ -15,6 +15,10 @@ from lambdad.domain.access import Require
 from lambdad.domain.errors import AccessDenied, LambdadError, PlatformError, RequestEntityTooLarge, UnknownOperation
 from lambdad.edge import downloads, invoke
 from lambdad.edge.authenticate import Authenticator
+from lambdad.edge.buckets import path_style
+from lambdad.edge.companions import Companions
+from lambdad.edge.companions import answer as answer_elsewhere
+from lambdad.edge.compression import uncompressed
 from lambdad.edge.downloads import CodeLinks
 from lambdad.edge.hosts import Hosts, from_foreign_page, is_loopback
 from lambdad.edge.invoke import InvokeRoute
@@ -73,8 +77,9 @@ class Edge:
 
     `services` answer all operations but Invoke, which goes straight to `frontend`; `health` and `state` are what
     /_lambdad/health and /_lambdad/state say, as JSON; `metrics` is what /_lambdad/metrics says, in Prometheus's text format.
-    `require` decides who may do what; the frontend does so itself. `private`: state and metrics are for clients on this host's
-    loopback only, since they name the functions of every account and nobody signs for them.
+    `companions` answer for the services that `services` have not. `require` decides who may do what; the frontend does so
+    itself. `private`: state and metrics are for clients on this host's loopback only, since they name the functions of every
+    account and nobody signs for them.
     Nothing here waits for anything but the handlers.
     """
 
@@ -94,6 +99,7 @@ class Edge:
         metrics: Callable[[], str] = lambda: "",
         models: Models | None = None,
         new_id: Callable[[], str] | None = None,
+        companions: Companions | None = None,
     ) -> None:
         self._models = models or Models()
         self._lambda = self._models.load("lambda")
@@ -111,6 +117,7 @@ class Edge:
             _METRICS: (METRICS_TYPE, lambda: metrics().encode()),
         }
         self._new_id = new_id or RandomIds()
+        self._companions = companions
         self._targets: dict[str, invoke.Target] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         """Every operation but Invoke."""
@@ -223,14 +230,15 @@ class Edge:
     async def _operation(self, request: Request, request_id: str) -> Response:
         scope = credential(request)
         caller = self._authenticator.authenticate(request, scope, request_id)
+        request = path_style(request) if scope.service == "s3" else uncompressed(request)
         found = self._routes.find(request, scope.service)
         match found:
             case Unknown(model):
                 what = request.headers.get("x-amz-target") or f"{request.method} {request.path}"
                 error = UnknownOperation(f"The requested operation is not recognized by the service: {what}")
                 return refusal(error, model, request_id)
-            case Unimplemented(service, operation, model):
-                return refusal(not_implemented(service, operation), model, request_id)
+            case Unimplemented():
+                return await answer_elsewhere(self._companions, self._require, caller, request, found)
             case Found(model, match, service):
                 pass
         protocol = protocol_of(request, model)

@@ -17,7 +17,7 @@ import lambdad.assembly.run
 from lambdad.assembly.node import Ready
 from lambdad.assembly.settings import Settings
 from lambdad.cli.command import command
-from lambdad.cli.doctor import show
+from lambdad.cli.doctor import show, show_companions
 from lambdad.cli.env import export
 from lambdad.cli.up import explain
 from lambdad.domain.errors import PlatformError
@@ -219,3 +219,36 @@ def test_remote_queues_that_can_not_be(given: str, why: str) -> None:
     result = CliRunner().invoke(command, ["up", "--remote-queues", given])
     assert result.exit_code == 2
     assert why in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("dynamodb", "is not a service, `=`, an address"),
+        ("dynamodb=ftp://localhost", "is not a service, `=`, an address"),
+        ("dynamodb=http://localhost/path", "is not a service, `=`, an address"),
+        ("sqs=http://localhost:9324", "lambdad has the service 'sqs' itself"),
+        ("dynamo=http://localhost:8000", "AWS has no service 'dynamo'"),
+        ("dynamodb=http://localhost:8000,nobody", "AWS's configuration files have no profile 'nobody'"),
+    ],
+)
+def test_companions_that_can_not_be(given: str, why: str) -> None:
+    result = CliRunner().invoke(command, ["up", "--companion", given])
+    assert result.exit_code == 2
+    assert why in " ".join(result.output.split())
+
+
+def test_companions_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = node(monkeypatch)
+    result = CliRunner().invoke(command, ["up", "--companion", "dynamodb=http://127.0.0.1:8000", "--no-companions"])
+    assert result.exit_code == 0, result.output
+    assert (given[0].companion, given[0].companions) == ({"dynamodb": "http://127.0.0.1:8000"}, False)
+    assert CliRunner().invoke(command, ["up"], env={"LAMBDAD_COMPANIONS": "0"}).exit_code == 0
+    assert (given[1].companion, given[1].companions) == ({}, False)
+
+
+@pytest.mark.parametrize(("version", "said"), [("5.2.5", "moto 5.2.5"), (None, "pip install 'lambdad[companions]'")])
+def test_doctor_says_whether_companions_are_there(version: str | None, said: str) -> None:
+    output = io.StringIO()
+    show_companions(Console(file=output, width=200), version)
+    assert said in output.getvalue()

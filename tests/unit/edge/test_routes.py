@@ -39,6 +39,11 @@ def test_an_operation_with_and_without_a_handler() -> None:
     assert isinstance(found, Found) and found.match.operation.name == "GetAccountSettings"
 
 
+def test_the_service_of_the_signing_name_goes_first() -> None:
+    found = ROUTES.find(Request("POST", "/", "", {}, b"Action=DescribeDBInstances"), "rds")
+    assert isinstance(found, Unimplemented) and found.service == "rds"
+
+
 def test_services_that_share_a_signing_name() -> None:
     found = ROUTES.find(get("/2026-10-01/runtimes"), "lambda")
     assert isinstance(found, Unimplemented)

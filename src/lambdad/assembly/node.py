@@ -183,7 +183,16 @@ class Node:
             private=self._strict,
             health=lambda: {"status": "ready", "version": __version__},
             state=lambda: state(
-                plane.registry, plane.counter, plane.manager, plane.worker, floor.sandboxes, plane.events, sqs, fleet, elsewhere
+                plane.registry,
+                plane.counter,
+                plane.manager,
+                plane.worker,
+                floor.sandboxes,
+                plane.events,
+                sqs,
+                fleet,
+                elsewhere,
+                floor.logs,
             ),
             metrics=lambda: metrics(plane.registry, plane.counter, plane.manager, sqs, plane.events, fleet),
             companions=elsewhere,

@@ -11,6 +11,7 @@ from msgspec import Struct
 from lambdad.assembly.metrics import oldest_age
 from lambdad.counter.service import LocalCounter
 from lambdad.events.service import Events
+from lambdad.logs.service import Logs
 from lambdad.metering.registry import Registry
 from lambdad.pollers.service import Fleet
 from lambdad.sandbox.service import NamespaceSandboxes, ProcessSandboxes
@@ -101,6 +102,18 @@ class MappingState(Struct):
     deleted: int
 
 
+class LogState(Struct):
+    """Of a log group that gets no events, since who writes them, an execution role, may not."""
+
+    account: str
+    region: str
+    group: str
+    missing: str
+    """The action that is not allowed, e.g. `logs:PutLogEvents`."""
+    lost: int
+    """Events."""
+
+
 def state(
     registry: Registry,
     counter: LocalCounter,
@@ -111,6 +124,7 @@ def state(
     sqs: SqsService,
     fleet: Fleet,
     companions: Companions,
+    logs: Logs,
 ) -> dict[str, Any]:
     now = time.time()
     return {
@@ -119,6 +133,10 @@ def state(
         "events": _events(events, now),
         "queues": _queues(sqs, now),
         "mappings": _mappings(fleet),
+        "logs": [
+            LogState(account, region, group, f"logs:{action}", lost)
+            for account, region, group, action, lost in sorted(logs.refused())
+        ],
         "pools": manager.introspect(),
         "environments": worker.introspect(),
         "templates": worker.templates(),

@@ -98,9 +98,10 @@ SECTIONS: Final = (
         },
     ),
     Section("Mappings that wait", "mappings", "queue", {"Because": "problem"}, ("problem",)),
+    Section("Logs that are lost", "logs", "group", {"Not allowed": "missing", "Lost": "lost"}),
 )
-TEXTS: Final = frozenset({"function", "state", "problem"})
-TROUBLE: Final = frozenset({"errors", "throttles", "dropped", "failed", "destination_failures", "dead_letter_errors"})
+TEXTS: Final = frozenset({"function", "state", "problem", "missing"})
+TROUBLE: Final = frozenset({"errors", "throttles", "dropped", "failed", "destination_failures", "dead_letter_errors", "lost"})
 
 
 @click.command()

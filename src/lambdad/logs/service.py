@@ -9,7 +9,7 @@ Keys: `logs/groups/ACCOUNT/REGION/GROUP` and `logs/streams/ACCOUNT/REGION/GROUP:
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -68,8 +68,8 @@ class Logs:
         self._turn = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._storing: set[asyncio.Future[bool]] = set()
-        self._refused: set[tuple[str, str, str]] = set()
-        """Groups whose last writer had no permission."""
+        self._refused: dict[tuple[str, str, str], tuple[str, int]] = {}
+        """Groups whose last writer had no permission: for what, and how many events were lost for it."""
         self.denied = 0
         """Events lost because their writer had no permission to store them."""
         self.failed_flushes = 0
@@ -82,6 +82,11 @@ class Logs:
     def dropped(self) -> int:
         """Events lost because storage could not keep up."""
         return self._buffer.dropped
+
+    def refused(self) -> Iterator[tuple[str, str, str, str, int]]:
+        """Groups that get no logs now: account, region, name, the action that their writer may not do, events lost for it."""
+        for (account, region, group), (action, lost) in self._refused.items():
+            yield account, region, group, action, lost
 
     # Life
 
@@ -183,11 +188,12 @@ class Logs:
     def _note(self, name: StreamName, missing: str | None, count: int) -> None:
         place = (name.account, name.region, name.group)
         if missing is None:
-            self._refused.discard(place)
+            self._refused.pop(place, None)
             return
         self.denied += count
-        if place not in self._refused:
-            self._refused.add(place)
+        lost = self._refused.get(place)
+        self._refused[place] = (missing, count if lost is None else lost[1] + count)
+        if lost is None:
             LOG.warning("%s of account %s gets no logs: its writer may not logs:%s", name.group, name.account, missing)
 
     async def _ready(self, name: StreamName, may: May, now_ms: int) -> str | None:

@@ -55,7 +55,8 @@ def user(server: Server) -> Credentials:
     iam = server.client("iam")
     iam.create_user(UserName="caller")
     for number, policy in enumerate(policies()):
-        iam.put_user_policy(UserName="caller", PolicyName=f"p{number}", PolicyDocument=policy)
+        made = iam.create_policy(PolicyName=f"p{number}", PolicyDocument=policy)["Policy"]["Arn"]
+        iam.attach_user_policy(UserName="caller", PolicyArn=made)
     key = iam.create_access_key(UserName="caller")["AccessKey"]
     return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
 
@@ -64,8 +65,8 @@ def session(server: Server) -> Credentials:
     iam = server.client("iam")
     trust = document({"Effect": "Allow", "Principal": {"AWS": "000000000000"}, "Action": "sts:AssumeRole"})
     role = iam.create_role(RoleName="caller", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    for number, policy in enumerate(policies()):
-        iam.put_role_policy(RoleName="caller", PolicyName=f"p{number}", PolicyDocument=policy)
+    for number in range(len(policies())):
+        iam.attach_role_policy(RoleName="caller", PolicyArn=f"arn:aws:iam::000000000000:policy/p{number}")
     narrow = document({"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": ARN})
     made = server.client("sts").assume_role(RoleArn=role, RoleSessionName="bench", Policy=narrow)["Credentials"]
     return Credentials(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])

@@ -67,7 +67,7 @@ from lambdad.sandbox.service import NamespaceSandboxes, ProcessSandboxes
 from lambdad.sandbox.service import Settings as SandboxSettings
 from lambdad.services.companions.backends import folder
 from lambdad.services.companions.process import program
-from lambdad.services.companions.service import companions
+from lambdad.services.companions.service import Companions, companions
 from lambdad.services.logs.service import LogsService
 from lambdad.services.sqs.service import SqsService
 from lambdad.substrate.local import LocalSubstrate
@@ -122,6 +122,18 @@ class _DataPlane:
     frontend: LocalFrontend
 
 
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """What the edge serves, besides invocations and identities."""
+
+    control: LambdaControl
+    logs: LogsService
+    sqs: SqsService
+    fleet: Fleet
+    companions: Companions
+    links: CodeLinks
+
+
 class Node:
     """`start`, then `close`."""
 
@@ -163,21 +175,39 @@ class Node:
         self._stack.push_async_callback(plane.frontend.close)
         plane.events.start(plane.frontend.run_accepted)
         self._stack.push_async_callback(end_what_was_accepted, plane.events, fleet, self._settings.grace)
-        elsewhere = companions(
+        elsewhere = self._companions(floor)
+        logs = LogsService(floor.logs, time.time, uuid_text)
+        edge = self._edge(floor, known, plane, _Served(control, logs, sqs, fleet, elsewhere, links), signed)
+        endpoints.open(edge)
+        server = Server(edge)
+        host, port = await server.listen(self._settings.host, self._settings.port)
+        self._stack.push_async_callback(edge.close)
+        self._stack.push_async_callback(server.close, self._settings.grace)
+        self._stack.callback(logs.stop)  # live tails would hold the server for the whole grace period
+        self._stack.callback(sqs.stop)  # and so would long polls
+        self._stack.push_async_callback(fleet.stop)  # whose polls would end at once, again and again
+        self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return Ready(self._url, floor.sandboxes.level, [each.identifier for each in floor.sandboxes.runtimes()], new_root)
+
+    def _companions(self, floor: "_Floor") -> Companions:
+        found = companions(
             self._settings.data_dir / "companions",
             program(confined=floor.sandboxes.level == "namespaces"),
             folder,
             wanted=self._settings.companions,
             endpoints=self._settings.companion,
         )
-        self._stack.push_async_callback(elsewhere.close)
-        logs_service = LogsService(floor.logs, time.time, uuid_text)
-        edge = Edge(
-            services=[control, logs_service, sqs, known.iam, known.sts],
+        self._stack.push_async_callback(found.close)
+        return found
+
+    def _edge(self, floor: "_Floor", known: Identities, plane: "_DataPlane", served: "_Served", signed: SignedRequests) -> Edge:
+        sqs, fleet = served.sqs, served.fleet
+        return Edge(
+            services=[served.control, served.logs, sqs, known.iam, known.sts],
             frontend=plane.frontend,
             authenticator=signed if self._strict else AnyCredentials(self._settings.account, signed),
             artifacts=floor.artifacts,
-            links=links,
+            links=served.links,
             hosts=Hosts(loopback=is_loopback(self._settings.host)),
             require=known.access.require,
             private=self._strict,
@@ -191,22 +221,12 @@ class Node:
                 plane.events,
                 sqs,
                 fleet,
-                elsewhere,
+                served.companions,
                 floor.logs,
             ),
             metrics=lambda: metrics(plane.registry, plane.counter, plane.manager, sqs, plane.events, fleet),
-            companions=elsewhere,
+            companions=served.companions,
         )
-        endpoints.open(edge)
-        server = Server(edge)
-        host, port = await server.listen(self._settings.host, self._settings.port)
-        self._stack.push_async_callback(edge.close)
-        self._stack.push_async_callback(server.close, self._settings.grace)
-        self._stack.callback(logs_service.stop)  # live tails would hold the server for the whole grace period
-        self._stack.callback(sqs.stop)  # and so would long polls
-        self._stack.push_async_callback(fleet.stop)  # whose polls would end at once, again and again
-        self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        return Ready(self._url, floor.sandboxes.level, [each.identifier for each in floor.sandboxes.runtimes()], new_root)
 
     @property
     def _strict(self) -> bool:

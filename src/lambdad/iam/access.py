@@ -78,18 +78,18 @@ class Access:
         return request, decide(request, Policies(own.identity, own.boundary, self._session(claims), resource))
 
     def _own(self, caller: Caller, claims: Claims | None) -> tuple[User | Role | None, Policies]:
-        """A role that was deleted and made again is not the one that a session was made of."""
-        role_id = None if claims is None else claims.role_id
+        """A role or user that was deleted and made again is not the one that a session was made of."""
+        made_of = None if claims is None else claims.role_id or claims.user_id
         if self._directory.changes != self._changes or len(self._known) >= CALLERS:
             self._known.clear()
             self._changes = self._directory.changes
-        found = self._known.get((caller.principal_arn, role_id))
+        found = self._known.get((caller.principal_arn, made_of))
         if found is None:
             identity = self._directory.identity_of(caller.principal_arn)
-            if role_id is not None and identity is not None and identity.id != role_id:
+            if made_of is not None and identity is not None and identity.id != made_of:
                 identity = None
             found = (identity, Policies() if identity is None else own_policies(self._directory, identity))
-            self._known[caller.principal_arn, role_id] = found
+            self._known[caller.principal_arn, made_of] = found
         return found
 
     def _session(self, claims: Claims | None) -> Sequence[NamedPolicy] | None:

@@ -56,6 +56,8 @@ class Claims(Struct, frozen=True, array_like=True, kw_only=True):
     transitive: tuple[str, ...] = ()
     """Keys of the tags that go on to roles which this session assumes."""
     source_identity: str | None = None
+    user_id: str | None = None
+    """`AIDA…` of the user who asked for a session token: one who was deleted and made again is another one."""
     function: str | None = None
     """ARN, without a qualifier, of the function whose environment has these credentials."""
 

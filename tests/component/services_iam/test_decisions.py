@@ -90,6 +90,23 @@ async def test_a_session_may_what_its_role_and_its_own_policies_allow(api: Api) 
     assert reason(access(api), SESSION, another) == IDENTITY, "a role made anew is another one"
 
 
+async def test_a_session_token_ends_with_its_user(api: Api) -> None:
+    await api.call("CreateUser", UserName="ann")
+    await api.call("PutUserPolicy", UserName="ann", PolicyName="p", PolicyDocument=ALLOW)
+    user = api.directory.user(ACCOUNT, "ann")
+    assert user is not None
+    claims = Claims(account=ACCOUNT, principal=ANN, user_id=user.id, issued=1000, expires=2000)
+    who = replace(caller("user/ann"), session=claims)
+    access(api).require(who, SEND)
+    await api.call("DeleteUserPolicy", UserName="ann", PolicyName="p")
+    await api.call("DeleteUser", UserName="ann")
+    await api.call("CreateUser", UserName="ann")
+    await api.call("PutUserPolicy", UserName="ann", PolicyName="p", PolicyDocument=ALLOW)
+    access(api).require(caller("user/ann"), SEND)
+    with pytest.raises(AccessDenied):
+        access(api).require(who, SEND)
+
+
 async def test_a_queues_own_policy_lets_another_account_in(api: Api) -> None:
     theirs = "arn:aws:sqs:us-east-1:999999999999:orders"
     need = Need("sqs:SendMessage", "999999999999", theirs)

@@ -103,7 +103,14 @@ class Assume:
         if principal.kind == "root":
             duration = min(duration, HOUR)
         issued = int(self._now())
-        claims = Claims(account=caller.account, principal=caller.principal_arn, issued=issued, expires=issued + duration)
+        user = self._directory.identity_of(caller.principal_arn)
+        claims = Claims(
+            account=caller.account,
+            principal=caller.principal_arn,
+            user_id=None if user is None else user.id,
+            issued=issued,
+            expires=issued + duration,
+        )
         return {"Credentials": self._issue(claims)[0]}
 
     def _issue(self, claims: Claims) -> tuple[dict[str, Any], int]:

@@ -209,8 +209,12 @@ class Edge:
             host = headers.get("host", "")
             error = AccessDenied(f"lambdad does not serve the host name '{host}'; name it in the settings if it should.")
             return refusal(error, None, request_id)
-        if ("origin" in headers or "sec-fetch-site" in headers) and from_foreign_page(headers):
-            return refusal(AccessDenied("lambdad does not answer web pages of other sites."), None, request_id)
+        if "origin" in headers or "sec-fetch-site" in headers:
+            if from_foreign_page(headers):
+                return refusal(AccessDenied("lambdad does not answer web pages of other sites."), None, request_id)
+            if "authorization" not in headers and not request.path.startswith(_OWN):
+                # A link in a message is opened like one that was typed, and may ask for anything where any key is accepted.
+                return refusal(AccessDenied("lambdad does not do what links say."), None, request_id)
         return None
 
     async def _operation(self, request: Request, request_id: str) -> Response:

@@ -11,6 +11,7 @@ import msgspec
 
 from lambdad.artifacts.api import Artifacts
 from lambdad.domain import limits
+from lambdad.domain.caller import Caller
 from lambdad.domain.errors import AccessDenied, LambdadError, PlatformError, RequestEntityTooLarge, UnknownOperation
 from lambdad.edge import downloads, invoke
 from lambdad.edge.authenticate import Authenticator
@@ -28,6 +29,7 @@ from lambdad.wire.parse import parse
 from lambdad.wire.refusals import not_implemented, refusal
 from lambdad.wire.serialise import answer
 from lambdad.wire.signature import credential
+from lambdad.wire.signature_refusals import wrong_service
 from lambdad.wire.validate import validate
 
 log = logging.getLogger(__name__)
@@ -162,7 +164,7 @@ class Edge:
                 return
             where = self._target(request)
             if where is not None and where.kind != "InvokeWithResponseStream":
-                caller = self._authenticator.authenticate(request, credential(request), request_id)
+                caller = self._invoker(request, request_id)
                 self._invoke.begin(where, request, caller, respond)
                 return
         except Exception as error:
@@ -184,7 +186,7 @@ class Edge:
     ) -> None:
         try:
             if where is not None:
-                caller = self._authenticator.authenticate(request, credential(request), request_id)
+                caller = self._invoker(request, request_id)
                 response = await self._invoke.stream(where, request, caller)
             elif request.path.startswith(_OWN):
                 response = await self._own(request, request_id)
@@ -193,6 +195,13 @@ class Edge:
         except Exception as error:
             response = self._failure(error, request, request_id)
         respond(response)
+
+    def _invoker(self, request: Request, request_id: str) -> Caller:
+        """The caller of an operation that is found by its path. Elsewhere the service of the scope chooses the operation."""
+        scope = credential(request)
+        if scope.service != self._lambda.signing_name:
+            raise wrong_service([self._lambda.signing_name], scope)
+        return self._authenticator.authenticate(request, scope, request_id)
 
     def _failure(self, error: Exception, request: Request, request_id: str) -> Response:
         if not isinstance(error, LambdadError):

@@ -57,8 +57,8 @@ def test_heads_that_are_too_long(server: Server, victim: Function, kind: str) ->
 def test_bodies_that_are_too_long(server: Server, victim: Function) -> None:
     """They are refused as soon as that is known, with a length before the first byte."""
     invoke = f"POST /2015-03-31/functions/{victim.name}/invocations"
-    create = "POST /2015-03-31/functions"
-    for start, limit in ((invoke, 6_291_456), (create, 70_167_211)):
+    create, configure = "POST /2015-03-31/functions", f"PUT /2015-03-31/functions/{victim.name}/configuration"
+    for start, limit in ((invoke, 6_291_456), (create, 70_167_211), (configure, 8 * MB), ("POST /", 8 * MB)):
         claimed = head(server, start, f"Content-Length: {limit + 1}\r\n\r\n")
         assert statuses(exchange(server.port, claimed)) == [413]
         chunk = b"%x\r\n" % MB + b"x" * MB + b"\r\n"

@@ -184,7 +184,7 @@ class Connection(asyncio.Protocol):
             self._ignore_upgrade(data[upgrade.args[0] :])
             return
         except httptools.HttpParserError as problem:
-            if self._refusal is None:
+            if self._refusal is None and not self._ending:  # What follows a last request is nobody's.
                 self._refuse(_plain(400, f"Bad request: {problem.args[0] if problem.args else 'malformed'}"))
             return
         if self._in_message and (self._request is None or self._size == size):

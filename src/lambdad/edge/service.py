@@ -4,6 +4,7 @@ import asyncio
 import copy
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -38,6 +39,7 @@ _IDS = 256
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _PATHS = 4096
 """Paths of functions whose meaning is remembered."""
+_BRINGS_CODE = re.compile(r"/20\d\d-\d\d-\d\d/(functions(/[^/]+/code)?|layers/[^/]+/versions)/?")
 _OWN = "/_lambdad/"
 _HEALTH = "/_lambdad/health"
 _STATE = "/_lambdad/state"
@@ -137,7 +139,9 @@ class Edge:
 
     def body_limit(self, request: Request) -> int:
         where = self._target(request)
-        return limits.REQUEST_BODY if where is None else invoke.body_limit(where.kind, request)
+        if where is not None:
+            return invoke.body_limit(where.kind, request)
+        return limits.REQUEST_BODY if _BRINGS_CODE.fullmatch(request.path) else limits.OTHER_REQUEST_BODY
 
     def too_large(self, request: Request, size: int) -> Response:
         request_id = self._new_id()
@@ -146,7 +150,8 @@ class Edge:
             return refusal(invoke.too_large(where.kind, request, size), self._lambda, request_id)
         found = self._routes.find(request, _signed_as(request))
         operation = f"the {found.match.operation.name}" if isinstance(found, Found) else "this"
-        error = RequestEntityTooLarge(f"Request must be smaller than {limits.REQUEST_BODY} bytes for {operation} operation")
+        limit = self.body_limit(request)
+        error = RequestEntityTooLarge(f"Request must be smaller than {limit} bytes for {operation} operation")
         return refusal(error, found.model, request_id)
 
     def _meant(self, request: Request) -> Model | None:

@@ -104,8 +104,8 @@ class RequestDecoder:
                     return self._trailers()
 
     def _head(self) -> Head | None:
-        if self._held[:2] == b"\r\n":
-            del self._held[:2]  # RFC 9112, 2.2: an empty line before the request line is skipped
+        while self._held[:2] == b"\r\n":
+            del self._held[:2]  # RFC 9112, 2.2: empty lines before the request line are skipped
         lines = self._block()
         if lines is None:
             return None

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator
-from io import BytesIO
 from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +21,8 @@ log = logging.getLogger(__name__)
 _PIPELINE, _LARGE = 8, 256 * 1024
 # Bytes read and thrown away after a refusal: more than the largest body that any operation takes.
 _LINGER_BYTES = 128 * 1024 * 1024
+# Bytes of a piece of a body that is worth an object of its own.
+_SMALL = 4096
 # Below this, one copy is cheaper than a second system call.
 _ONE_WRITE = 256 * 1024
 
@@ -35,7 +36,6 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_application",
         "_began",
-        "_body",
         "_body_limit",
         "_busy",
         "_can_write",
@@ -54,8 +54,8 @@ class Connection(asyncio.Protocol):
         "_lingering",
         "_loop",
         "_modern",
-        "_more",
         "_parser",
+        "_pieces",
         "_queue",
         "_reading",
         "_refusal",
@@ -121,9 +121,8 @@ class Connection(asyncio.Protocol):
         """Bytes of pieces that held nothing but a part of these, or of the sizes of chunks; -1 in the piece it began in."""
         self._request: Request | None = None
         self._expects = False
-        self._body = b""
-        """Its first piece; `_more` is all of it, where it came in several."""
-        self._more: BytesIO | None = None
+        self._pieces: list[bytes | bytearray] = []
+        """Of the body; small ones are gathered."""
         self._began = 0.0
         """The loop's time at which the body was first waited for."""
         self._size = 0
@@ -177,29 +176,29 @@ class Connection(asyncio.Protocol):
             if self._discarded > _LINGER_BYTES:
                 self.abort()
             return
+        rest: bytes | memoryview = data
+        while rest and self._refusal is None:
+            rest = self._feed(rest)
+
+    def _feed(self, data: bytes | memoryview) -> bytes | memoryview:
+        """Answers what is left of it for a new parser: `Upgrade: h2c` and the like may be ignored (RFC 9110, 7.8), but llhttp
+        stops there."""
         size = self._size
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._ignore_upgrade(data[upgrade.args[0] :])
-            return
+            self._parser = httptools.HttpRequestParser(self)
+            return memoryview(data)[upgrade.args[0] :]
         except httptools.HttpParserError as problem:
             if self._refusal is None and not self._ending:  # What follows a last request is nobody's.
                 self._refuse(_plain(400, f"Bad request: {problem.args[0] if problem.args else 'malformed'}"))
-            return
+            return b""
         if self._in_message and (self._request is None or self._size == size):
             # What has no end yet, the parser holds without telling: headers, trailers, extensions of chunks.
             self._unread += len(data) if self._unread >= 0 else 1
             if self._unread > 2 * self._server.header_limit:
                 self._refuse_head()
-
-    def _ignore_upgrade(self, rest: bytes) -> None:
-        """`Upgrade: h2c` and the like may be ignored (RFC 9110, 7.8). llhttp stops there, so a new parser takes the rest."""
-        if self._refusal is not None:
-            return
-        self._parser = httptools.HttpRequestParser(self)
-        if rest:
-            self.data_received(rest)
+        return b""
 
     # --- the parser's side ------------------------------------------------------------------------------------------------
 
@@ -209,12 +208,18 @@ class Connection(asyncio.Protocol):
         self._wait_until(self._loop.time() + self._server.timeouts.headers)
 
     def on_url(self, url: bytes) -> None:
-        if self._in_bounds(len(url)):
+        self._head_size += len(url)
+        if self._head_size > self._server.header_limit:
+            self._refuse_head()
+        else:
             self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._lines += 1
-        if not self._in_bounds(len(name) + len(value)) or self._request is not None:
+        self._head_size += len(name) + len(value)
+        if self._head_size > self._server.header_limit or self._lines > self._server.header_count:
+            self._refuse_head()
+        if self._refusal is not None or self._request is not None:
             return  # A trailer: nothing of AWS's protocols that lambdad speaks is in one.
         key = self._server.header_names.get(name) or self._server.header_name(name)
         headers = self._headers
@@ -268,13 +273,12 @@ class Connection(asyncio.Protocol):
         if size > self._body_limit:
             self._refuse(self._application.too_large(self._request, size))
             return
-        if size == len(body):
-            self._body = body
+        if len(body) >= _SMALL or size == len(body):
+            self._pieces.append(body)
+        elif isinstance(last := self._pieces[-1], bytearray):
+            last += body
         else:
-            if self._more is None:
-                self._more = BytesIO()
-                self._more.write(self._body)
-            self._more.write(body)
+            self._pieces.append(bytearray(body))
         if self._server.held > self._server.body_budget:
             self._refuse(_plain(503, "Too much is being received at once"))
             return
@@ -287,7 +291,10 @@ class Connection(asyncio.Protocol):
         self._in_message = False
         if self._refusal is not None or request is None or self._lingering:
             return
-        request.body = self._body if self._more is None else self._more.getvalue()
+        pieces = self._pieces
+        if pieces:
+            first = pieces[0]
+            request.body = first if len(pieces) == 1 and isinstance(first, bytes) else b"".join(pieces)
         self._drop_body()
         keep, modern = self._parser.should_keep_alive(), self._http_1_1
         if not keep:
@@ -425,7 +432,7 @@ class Connection(asyncio.Protocol):
             self.deadline = deadline
 
     def _drop_body(self) -> None:
-        self._body, self._more, self._size = b"", None, 0
+        self._pieces, self._size = [], 0
 
     def _hold(self, size: int) -> None:
         self._held += size
@@ -440,17 +447,8 @@ class Connection(asyncio.Protocol):
             self._send_refusal(response)
 
     def _refuse_head(self) -> None:
-        self._refuse(_plain(431, "Request header fields too large"))
-
-    def _in_bounds(self, size: int) -> bool:
-        """Whether so many more bytes of the head are accepted; a refusal is under way where not."""
-        if self._refusal is not None:
-            return False
-        self._head_size += size
-        if self._head_size > self._server.header_limit or self._lines > self._server.header_count:
-            self._refuse_head()
-            return False
-        return True
+        if self._refusal is None:
+            self._refuse(_plain(431, "Request header fields too large"))
 
     def _send_refusal(self, response: Response) -> None:
         body = response.body if isinstance(response.body, bytes) else b""

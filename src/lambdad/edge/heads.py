@@ -10,7 +10,6 @@ from http import HTTPStatus
 
 from lambdad.wire.messages import Response
 
-_ORIGIN = re.compile(r"/[^#]*")
 _ABSOLUTE = re.compile(r"(?i:https?)://([^/?#]+)([/?]?[^#]*)")
 _LONGEST_LENGTH = 18
 """Digits of a Content-Length: less than 2**63, and few enough for int()."""
@@ -47,7 +46,7 @@ def body_length(version: str, headers: Mapping[str, str]) -> int | None:
 def origin_form(method: str, url: bytes, headers: Mapping[str, str]) -> str:
     """Path and query of a request target (RFC 9112, 3.2), as they were sent. Raises BadHead."""
     target = url.decode("latin-1")
-    if method != "CONNECT" and _ORIGIN.fullmatch(target):
+    if target.startswith("/") and "#" not in target and method != "CONNECT":
         return target
     if method == "OPTIONS" and target == "*":
         return target

@@ -181,6 +181,15 @@ async def test_absolute_targets_and_upgrades() -> None:
         assert (await client.head())[0] == 400
 
 
+async def test_thousands_of_upgrades_at_once() -> None:
+    echo = Echo()
+    async with served(echo) as (_, connect):
+        client = await connect()
+        client.send(b"GET /up HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n" * 3000)
+        for _ in range(3000):
+            assert await client.answer() == (200, b"/up ")
+
+
 async def test_a_client_that_hangs_up_does_not_stop_the_handler() -> None:
     echo = Echo()
     echo.hold = asyncio.Event()

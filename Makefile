@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test check format unit acceptance bench docs clean
+.PHONY: run test check format unit acceptance fuzz bench docs clean
 
 run: $(VENV)/installed
 	$(BIN)/lambdad up
@@ -18,10 +18,15 @@ check: $(VENV)/tested
 	$(BIN)/lint-imports
 
 unit: $(VENV)/tested
-	$(BIN)/python -m pytest tests/unit tests/component tests/contract
+	$(BIN)/python -m pytest tests/unit tests/component tests/contract tests/fuzz
 
 acceptance: $(VENV)/tested
 	$(BIN)/python -m pytest tests/acceptance tests/security
+
+SECONDS ?= 600
+fuzz: $(VENV)/tested
+	$(BIN)/python -m pip install --quiet --editable '.[test,fuzz]'
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 format: $(VENV)/tested
 	$(BIN)/ruff format .

@@ -12,9 +12,9 @@ from lambdad.edge.authenticate import Known
 from lambdad.iam import ids, sessions
 from lambdad.iam.directory import Directory
 from lambdad.iam.execution import ExecutionRoles
-from lambdad.iam.sessions import Claims, ExpiredToken, InvalidToken
+from lambdad.iam.sessions import Claims, ExpiredToken, ForeignToken, InvalidToken
 from lambdad.wire.signature import Credential
-from lambdad.wire.signature_refusals import expired_token
+from lambdad.wire.signature_refusals import expired_token, unknown_key, wrong_token
 
 TOKENS: Final = 4096
 """Session tokens whose seal was found good and is not looked at again."""
@@ -35,25 +35,29 @@ class Keyring:
         self._read: dict[tuple[str, str], tuple[Claims, str]] = {}
 
     def find(self, credential: Credential) -> Known | None:
-        """None for a key that is not lambdad's, or was switched off. Raises ExpiredToken (CallerError)."""
-        if credential.session_token is None:
-            found = self._directory.access_key(credential.access_key_id)
-            if found is None:
-                root = self._roots.find(credential.access_key_id)
-                return (
-                    None if root is None else Known(root.secret_access_key, root.account, f"arn:aws:iam::{root.account}:root")
-                )
-            if not found[1].active:
-                return None
+        """None for a key that is not lambdad's. Raises CallerError for what is lambdad's, but no good: a key that was switched
+        off, or has a token beside it; a token of another key, or that is over. Where any credentials will do, these do not."""
+        key_id, token = credential.access_key_id, credential.session_token
+        found = self._directory.access_key(key_id)
+        if found is not None:
             user, key = found
+            if not key.active:
+                raise unknown_key(credential)
             return Known(key.secret, user.account, user.arn)
+        if token is None:
+            if key_id.startswith("ASIA") and ids.account_of(key_id) is not None:
+                raise wrong_token(credential)  # A key of a session, of AWS's or ours, is nothing without its token.
+            root = self._roots.find(key_id)
+            return None if root is None else Known(root.secret_access_key, root.account, f"arn:aws:iam::{root.account}:root")
         try:
-            claims, secret = self._session(credential.session_token, credential.access_key_id)
+            claims, secret = self._session(token, key_id)
+        except ForeignToken:
+            raise wrong_token(credential) from None
         except InvalidToken:
             return None
         except ExpiredToken:
             raise expired_token(credential) from None
-        return Known(secret, claims.account, claims.principal, credential.session_token, claims.expires, claims)
+        return Known(secret, claims.account, claims.principal, token, claims.expires, claims)
 
     def _session(self, token: str, access_key_id: str) -> tuple[Claims, str]:
         found = self._read.get((token, access_key_id))

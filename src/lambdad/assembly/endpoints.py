@@ -16,6 +16,10 @@ from lambdad.edge.service import Edge
 
 PORT = 4566
 """Inside a sandbox, on its own loopback."""
+_CONNECTIONS = 256
+"""Of one environment, which itself may have 1,024 files open; each costs lambdad one of its own."""
+_BODIES = 128 * 1024 * 1024
+"""Bytes of requests that one environment may have lambdad hold: one of the largest, and some."""
 
 
 class FunctionEndpoints:
@@ -40,7 +44,7 @@ class FunctionEndpoints:
             if self._edge is None:
                 listener.close()
                 return
-            server = Server(self._edge.seen_by(self._signed), peers=False)
+            server = Server(self._edge.seen_by(self._signed), most_connections=_CONNECTIONS, body_budget=_BODIES, peers=False)
             servers.append(server)
             self._spawn(server.listen_on(listener))
 

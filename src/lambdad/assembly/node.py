@@ -13,6 +13,7 @@ period · 2. events and batches that run, then streams · 3. control · 4. envir
 import asyncio
 import logging
 import os
+import resource
 import secrets
 import time
 import uuid
@@ -179,7 +180,7 @@ class Node:
         logs = LogsService(floor.logs, time.time, uuid_text)
         edge = self._edge(floor, known, plane, _Served(control, logs, sqs, fleet, elsewhere, links), signed)
         endpoints.open(edge)
-        server = Server(edge)
+        server = Server(edge, most_connections=most_connections(self._settings.connections))
         host, port = await server.listen(self._settings.host, self._settings.port)
         self._stack.push_async_callback(edge.close)
         self._stack.push_async_callback(server.close, self._settings.grace)
@@ -432,6 +433,12 @@ async def end_what_was_accepted(events: Events, fleet: Fleet, grace: float) -> N
 def processors() -> int:
     """That this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def most_connections(setting: int) -> int:
+    """As many, but half of the files that may be open are for environments."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return setting if soft == resource.RLIM_INFINITY else min(setting, soft // 2)
 
 
 def memory_floor(setting: int | None, total: int | None) -> int:

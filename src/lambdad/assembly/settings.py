@@ -57,6 +57,9 @@ class Settings:
     memory: int | None = None
     """MB that environments may be promised together; None: no limit but the host's own, since idle functions use a
     fraction of what they are promised."""
+    connections: int = 4096
+    """Of clients at a time; never more than half of the files that the process may have open. Beyond it those go that have
+    no request in progress, and where there are none a new one is refused."""
     grace: float = 10.0
     """Seconds that running requests get to finish when lambdad is told to stop."""
     retry_delay: float = 60.0

@@ -109,6 +109,7 @@ def _endpoint(text: str) -> tuple[str, str]:
     shown="a twentieth of the host's, at most 1024",
 )
 @_setting("memory", click.IntRange(1), "MB that environments may be promised together.", shown="no limit")
+@_setting("connections", click.IntRange(1), "Connections of clients at a time; idle ones go first.")
 @_setting("grace", click.FloatRange(0), "Seconds that running requests get to finish when lambdad stops.")
 @_setting("retry_delay", click.FloatRange(0), "Seconds before the first retry of a failed asynchronous invocation.")
 @click.option(

@@ -8,7 +8,9 @@ MIB = 1024 * 1024
 ZIP_UPLOAD = 52_428_800
 """A zip in the request itself."""
 REQUEST_BODY = 70_167_211
-"""A control-plane request; the text of the 413 names this number."""
+"""A control-plane request that brings code; the text of the 413 names this number."""
+OTHER_REQUEST_BODY = 8 * MIB
+"""Any other; ours. The largest of AWS's clients is PutLogEvents: 1 MiB of text, each character `\\u0001` in JSON at worst."""
 UNZIPPED = 262_144_000
 """Code and layers of one function, unpacked."""
 CODE_STORAGE = 300 * 1024 * MIB

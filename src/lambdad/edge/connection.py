@@ -4,12 +4,12 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator
-from http import HTTPStatus
 from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 
+from lambdad.edge.heads import BadHead, answer_head, body_length, origin_form
 from lambdad.wire.messages import Request, Response
 
 if TYPE_CHECKING:
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Requests that may wait behind the one in progress before reading pauses.
-_PIPELINE = 8
+# Requests that may wait behind the one in progress before reading pauses, and the bytes of a body that pause it at once.
+_PIPELINE, _LARGE = 8, 256 * 1024
 # Bytes read and thrown away after a refusal: more than the largest body that any operation takes.
 _LINGER_BYTES = 128 * 1024 * 1024
+# Bytes of a piece of a body that is worth an object of its own.
+_SMALL = 4096
 # Below this, one copy is cheaper than a second system call.
 _ONE_WRITE = 256 * 1024
 
 _SINGLE = frozenset({"host", "authorization", "content-length", "content-type", "x-amz-target", "x-amz-date"})
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -34,10 +35,10 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_application",
+        "_began",
         "_body_limit",
         "_busy",
         "_can_write",
-        "_chunks",
         "_current",
         "_discarded",
         "_ending",
@@ -45,14 +46,17 @@ class Connection(asyncio.Protocol):
         "_head_size",
         "_header_error",
         "_headers",
+        "_held",
         "_http_1_1",
         "_in_message",
         "_keep",
+        "_lines",
         "_lingering",
         "_loop",
         "_modern",
         "_parser",
         "_peer",
+        "_pieces",
         "_queue",
         "_reading",
         "_refusal",
@@ -62,6 +66,7 @@ class Connection(asyncio.Protocol):
         "_starting",
         "_streaming",
         "_transport",
+        "_unread",
         "_url",
         "deadline",
         "writer",
@@ -81,6 +86,8 @@ class Connection(asyncio.Protocol):
         self._reading = True
         self._lingering = False
         self._discarded = 0
+        self._held = 0
+        """Bytes of bodies, from the first one's arrival to the last one's answer."""
         self._refusal: Response | None = None
         self._can_write: asyncio.Future[None] | None = None
         self._peer = ""
@@ -98,15 +105,28 @@ class Connection(asyncio.Protocol):
         state = "lingering" if self._lingering else "busy" if self._busy else "reading" if self._in_message else "idle"
         return f"<Connection {state}, {len(self._queue)} waiting>"
 
+    @property
+    def waits(self) -> bool:
+        """For its client, which owes it a request or has not taken its answer."""
+        return not self._busy
+
     def _reset(self) -> None:
         self._in_message = False
         self._url = b""
         self._headers: dict[str, str] = {}
         self._header_error = ""
         self._head_size = 0
+        """Bytes of target, headers and trailers."""
+        self._lines = 0
+        """Headers and trailers."""
+        self._unread = -1
+        """Bytes of pieces that held nothing but a part of these, or of the sizes of chunks; -1 in the piece it began in."""
         self._request: Request | None = None
         self._expects = False
-        self._chunks: list[bytes] = []
+        self._pieces: list[bytes | bytearray] = []
+        """Of the body; small ones are gathered."""
+        self._began = 0.0
+        """The loop's time at which the body was first waited for."""
         self._size = 0
         self._body_limit = 0
         self._http_1_1 = True
@@ -115,10 +135,10 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own class does not inherit from asyncio's.
-        self._server.connections.add(self)
         if self._server.peers:
             self._peer = str((transport.get_extra_info("peername") or ("",))[0])
         self.deadline = self._loop.time() + self._server.timeouts.headers
+        self._server.opened(self)
         if self._server.closing:
             transport.close()
 
@@ -127,6 +147,7 @@ class Connection(asyncio.Protocol):
         self._transport = None
         self._server.connections.discard(self)
         self._queue.clear()
+        self._hold((len(self._current.body) if self._busy else 0) - self._held)
         if self._streaming is not None:
             self._streaming.cancel()
         self.resume_writing()
@@ -150,6 +171,8 @@ class Connection(asyncio.Protocol):
                 self._can_write.set_result(None)
             self._can_write = None
             self._set_deadline()
+            if self._transport is not None and not self._busy:
+                self._start_waiting(self._transport)
 
     def data_received(self, data: bytes) -> None:
         if self._lingering or self._refusal is not None:
@@ -157,41 +180,50 @@ class Connection(asyncio.Protocol):
             if self._discarded > _LINGER_BYTES:
                 self.abort()
             return
+        rest: bytes | memoryview = data
+        while rest and self._refusal is None:
+            rest = self._feed(rest)
+
+    def _feed(self, data: bytes | memoryview) -> bytes | memoryview:
+        """Answers what is left of it for a new parser: `Upgrade: h2c` and the like may be ignored (RFC 9110, 7.8), but llhttp
+        stops there."""
+        size = self._size
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._ignore_upgrade(data[upgrade.args[0] :])
-            return
+            self._parser = httptools.HttpRequestParser(self)
+            return memoryview(data)[upgrade.args[0] :]
         except httptools.HttpParserError as problem:
-            if self._refusal is None:
+            if self._refusal is None and not self._ending:  # What follows a last request is nobody's.
                 self._refuse(_plain(400, f"Bad request: {problem.args[0] if problem.args else 'malformed'}"))
-            return
-        if self._in_message and self._request is None:
-            self._head_size += len(data)
-            if self._head_size > self._server.header_limit:
-                self._refuse(_plain(431, "Request header fields too large"))
-
-    def _ignore_upgrade(self, rest: bytes) -> None:
-        """`Upgrade: h2c` and the like may be ignored (RFC 9110, 7.8). llhttp stops there, so a new parser takes the rest."""
-        if self._refusal is not None:
-            return
-        self._parser = httptools.HttpRequestParser(self)
-        if rest:
-            self.data_received(rest)
+            return b""
+        if self._in_message and (self._request is None or self._size == size):
+            # What has no end yet, the parser holds without telling: headers, trailers, extensions of chunks.
+            self._unread += len(data) if self._unread >= 0 else 1
+            if self._unread > 2 * self._server.header_limit:
+                self._refuse_head()
+        return b""
 
     # --- the parser's side ------------------------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         self._reset()
         self._in_message = True
-        if not self._busy:
-            self.deadline = self._loop.time() + self._server.timeouts.headers
+        self._wait_until(self._loop.time() + self._server.timeouts.headers)
 
     def on_url(self, url: bytes) -> None:
-        self._url += url
+        self._head_size += len(url)
+        if self._head_size > self._server.header_limit:
+            self._refuse_head()
+        else:
+            self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._request is not None:
+        self._lines += 1
+        self._head_size += len(name) + len(value)
+        if self._head_size > self._server.header_limit or self._lines > self._server.header_count:
+            self._refuse_head()
+        if self._refusal is not None or self._request is not None:
             return  # A trailer: nothing of AWS's protocols that lambdad speaks is in one.
         key = self._server.header_names.get(name) or self._server.header_name(name)
         headers = self._headers
@@ -210,59 +242,71 @@ class Connection(asyncio.Protocol):
         method = parser.get_method().decode("latin-1")
         version = parser.get_http_version()
         self._http_1_1 = version == "1.1"
-        if not self._http_1_1 and version != "1.0":
-            self._refuse(_plain(505, "HTTP version not supported"))
-            return
-        length = headers.get("content-length")
-        problem = self._header_error
-        if self._http_1_1 and "host" not in headers:
-            problem = problem or "missing Host header"
-        if "upgrade" in headers and (length not in (None, "0") or "transfer-encoding" in headers) and parser.should_upgrade():
-            problem = "an Upgrade with a body is not supported"  # llhttp would take the body for the new protocol.
-        target = self._url.decode("latin-1")
-        if not target.startswith("/") and method != "OPTIONS":
-            target = _origin_form(self._url)
-        if problem or not target or method == "CONNECT":
-            self._refuse(_plain(400, f"Bad request: {problem or 'unsupported request target'}"))
+        try:
+            if version not in ("1.1", "1.0"):
+                raise BadHead("HTTP version not supported", 505)
+            if self._header_error:
+                raise BadHead(self._header_error)
+            if self._http_1_1 and "host" not in headers:
+                raise BadHead("missing Host header")
+            length = body_length(version, headers)
+            if "upgrade" in headers and (length or "transfer-encoding" in headers) and parser.should_upgrade():
+                raise BadHead("an Upgrade with a body is not supported")  # llhttp would take it for the new protocol.
+            target = origin_form(method, self._url, headers)
+        except BadHead as problem:
+            self._refuse(_plain(problem.status, f"Bad request: {problem}"))
             return
         path, _, query = target.partition("?")
         request = self._request = Request(method, path, query, headers, b"", self._peer)
         self._body_limit = self._application.body_limit(request)
-        if length is not None and int(length) > self._body_limit:
-            self._refuse(self._application.too_large(request, int(length)))
+        if length is not None and length > self._body_limit:
+            self._refuse(self._application.too_large(request, length))
             return
         if "expect" in headers and headers["expect"].lower() == "100-continue" and self._http_1_1:
-            self._expects = length != "0"
+            self._expects = length != 0
             if self._expects and not self._busy and self._transport is not None:
                 self._transport.write(_CONTINUE)
+        self._began = self._loop.time()
+        self._wait_until(self._began + self._server.timeouts.body)
 
     def on_body(self, body: bytes) -> None:
         if self._refusal is not None or self._request is None:
             return
-        self._size += len(body)
-        if self._size > self._body_limit:
-            self._chunks.clear()
-            self._refuse(self._application.too_large(self._request, self._size))
+        size = self._size = self._size + len(body)
+        self._hold(len(body))
+        if size > self._body_limit:
+            self._refuse(self._application.too_large(self._request, size))
             return
-        self._chunks.append(body)
-        if not self._busy:
-            self.deadline = self._loop.time() + self._server.timeouts.body
+        if len(body) >= _SMALL or size == len(body):
+            self._pieces.append(body)
+        elif isinstance(last := self._pieces[-1], bytearray):
+            last += body
+        else:
+            self._pieces.append(bytearray(body))
+        if self._server.held > self._server.body_budget:
+            self._refuse(_plain(503, "Too much is being received at once"))
+            return
+        # Neither silence, nor a byte now and then.
+        timeouts = self._server.timeouts
+        self._wait_until(min(self._loop.time(), self._began + size / timeouts.rate) + timeouts.body)
 
     def on_message_complete(self) -> None:
         request = self._request
         self._in_message = False
         if self._refusal is not None or request is None or self._lingering:
             return
-        chunks = self._chunks
-        if chunks:
-            request.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-            self._chunks = []
+        pieces = self._pieces
+        if pieces:
+            first = pieces[0]
+            request.body = first if len(pieces) == 1 and isinstance(first, bytes) else b"".join(pieces)
+        self._drop_body()
         keep, modern = self._parser.should_keep_alive(), self._http_1_1
         if not keep:
             self._ending = True
-        if self._busy:
+        if self._busy or self._can_write is not None:
             self._queue.append((request, keep, modern))
-            if len(self._queue) >= _PIPELINE and self._reading and self._transport is not None:
+            full = len(self._queue) >= _PIPELINE or len(request.body) >= _LARGE
+            if full and self._reading and self._transport is not None:
                 self._reading = False
                 self._transport.pause_reading()
         else:
@@ -293,6 +337,7 @@ class Connection(asyncio.Protocol):
 
     def _finished(self, keep: bool) -> None:
         self._busy = False
+        self._hold(-len(self._current.body))
         self._server.finished()
         transport = self._transport
         if transport is None:
@@ -312,10 +357,10 @@ class Connection(asyncio.Protocol):
     def _start_waiting(self, transport: asyncio.Transport) -> None:
         """A loop, since each of them may be answered at once."""
         self._starting = True
-        while self._queue and not self._busy and self._transport is not None:
+        while self._queue and not self._busy and self._can_write is None and self._transport is not None:
             self._start(*self._queue.popleft())
         self._starting = False
-        if not self._reading and len(self._queue) < _PIPELINE // 2:
+        if not self._reading and not self._queue:
             self._reading = True
             transport.resume_reading()
 
@@ -328,29 +373,13 @@ class Connection(asyncio.Protocol):
         if method == "HEAD" and not body and length is not None:
             # A handler may know how long the body of a GET would be, and not have made it.
             length = next((value for name, value in response.headers if name == "Content-Length"), length)
-        head = self._head(response, keep, length)
+        head = answer_head(response, self._server.date(), keep, length)
         if method == "HEAD" or status in (204, 304) or not body:
             transport.write(head)
         elif len(body) < _ONE_WRITE:
             transport.write(head + body)
         else:
             transport.writelines((head, body))
-
-    def _head(self, response: Response, keep: bool, length: str | None, chunked: bool = False) -> bytes:
-        status = response.status
-        text = f"{_STATUS_LINES.get(status) or _nameless(status)}Date: {self._server.date()}\r\n"
-        count = 2
-        for name, value in response.headers:
-            if name != "Content-Length":
-                text += f"{name}: {value}\r\n"
-                count += 1
-        if text.count("\r") != count or text.count("\n") != count:
-            return self._head(Response(status, _on_one_line(response.headers)), keep, length, chunked)
-        if length is not None:
-            text += f"Content-Length: {length}\r\n"
-        if chunked:
-            text += "Transfer-Encoding: chunked\r\n"
-        return f"{text}Connection: {'keep-alive' if keep else 'close'}\r\n\r\n".encode("latin-1", "replace")
 
     async def _stream(self, response: Response, body: AsyncIterator[bytes], keep: bool) -> None:
         """When the client has gone, the body is closed at once: a live tail ends with its reader, while an Invoke's body is
@@ -377,7 +406,7 @@ class Connection(asyncio.Protocol):
     async def _pump(self, response: Response, body: AsyncIterator[bytes], keep: bool, modern: bool, method: str) -> None:
         if self._transport is None:
             return
-        self._transport.write(self._head(response, keep, None, chunked=modern))
+        self._transport.write(answer_head(response, self._server.date(), keep, None, chunked=modern))
         async for piece in body:
             transport = self._transport
             if transport is None or not piece or method == "HEAD":
@@ -392,17 +421,38 @@ class Connection(asyncio.Protocol):
         if self._lingering:
             return
         timeouts = self._server.timeouts
-        if self._busy:
+        now = self._loop.time()
+        if self._can_write is not None:
+            self.deadline = now + timeouts.write
+        elif self._busy:
             self.deadline = inf
         else:
-            self.deadline = self._loop.time() + (timeouts.body if self._in_message else timeouts.idle)
+            self._began = now
+            self.deadline = now + (timeouts.body if self._in_message else timeouts.idle)
+
+    def _wait_until(self, deadline: float) -> None:
+        """For the client to send more, unless it is the client that waits, or an answer waits for it."""
+        if not self._busy and self._can_write is None:
+            self.deadline = deadline
+
+    def _drop_body(self) -> None:
+        self._pieces, self._size = [], 0
+
+    def _hold(self, size: int) -> None:
+        self._held += size
+        self._server.held += size
 
     def _refuse(self, response: Response) -> None:
         """Answer without the rest of the request, and close. The requests before it get their answers first."""
         self._refusal = response
-        self._chunks.clear()
-        if not self._busy:
+        self._hold(-self._size)
+        self._drop_body()
+        if not self._busy and not self._queue:
             self._send_refusal(response)
+
+    def _refuse_head(self) -> None:
+        if self._refusal is None:
+            self._refuse(_plain(431, "Request header fields too large"))
 
     def _send_refusal(self, response: Response) -> None:
         body = response.body if isinstance(response.body, bytes) else b""
@@ -418,11 +468,12 @@ class Connection(asyncio.Protocol):
             self.deadline = self._loop.time() + self._server.timeouts.linger
             transport.write_eof()
         else:
+            self.deadline = self._loop.time() + self._server.timeouts.write
             transport.close()
 
     def expire(self) -> None:
         """The deadline has passed."""
-        if self._can_write is not None or self._lingering:
+        if self._can_write is not None or self._lingering or (self._transport is not None and self._transport.is_closing()):
             self.abort()
         elif self._in_message and self._refusal is None:
             self._refuse(_plain(408, "Request timeout"))
@@ -441,28 +492,5 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
 
-def _nameless(status: int) -> str:
-    return f"HTTP/1.1 {status} \r\n"
-
-
-def _on_one_line(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """A line break in a value would begin another header."""
-    return [
-        (name.replace("\r", " ").replace("\n", " "), value.replace("\r", " ").replace("\n", " ")) for name, value in headers
-    ]
-
-
 def _plain(status: int, text: str) -> Response:
     return Response(status, [("Content-Type", "text/plain; charset=utf-8")], text.encode())
-
-
-def _origin_form(url: bytes) -> str:
-    """Path and query of an absolute request target; empty if it is neither."""
-    try:
-        parsed = httptools.parse_url(url)
-    except httptools.HttpParserInvalidURLError:
-        return ""
-    if not parsed.host:
-        return ""
-    path = (parsed.path or b"/").decode("latin-1")
-    return f"{path}?{parsed.query.decode('latin-1')}" if parsed.query else path

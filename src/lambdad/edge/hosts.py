@@ -2,7 +2,8 @@
 
 A page that a browser shows can send requests to the loopback address. Two things keep it from using lambdad: its name, bound to
 127.0.0.1 by its owner's DNS (rebinding), is refused here because of the Host header; and a plain cross-site request is refused
-because of the headers that browsers add by themselves. There are no CORS headers.
+because of the headers that browsers add by themselves. There are no CORS headers. What somebody opens in a browser, typed or
+from a link, is answered only where it asks lambdad itself (`/_lambdad/`), or has an Authorization header.
 """
 
 import ipaddress

@@ -101,6 +101,10 @@ class Routes:
             return Unimplemented(others[0], self._plain_name(request), self._other(others[0]).model)
         return Unknown(None)
 
+    def has(self, signing_name: str) -> bool:
+        """Whether a service of lambdad's own is signed as that."""
+        return signing_name in self._by_signing_name
+
     def model_for(self, request: Request, signing_name: str | None) -> Model | None:
         """Of the service that was probably meant: for the shape of an error that comes before the operation is known."""
         name = signing_name if signing_name is not None else self._guess(request)

@@ -1,8 +1,9 @@
 """HTTP/1.1 on the loop: bytes to requests, answers to bytes, and nothing else.
 
-httptools (llhttp, in its strict mode) does the parsing and refuses what request smuggling is made of: a Content-Length beside a
-Transfer-Encoding, two Content-Lengths, broken chunks. Requests of one connection are answered in their order, one at a time;
-what a client pipelines beyond that waits, and then reading pauses. One timer for all connections.
+httptools (llhttp, in its strict mode) does the parsing and refuses what request smuggling is made of: a Content-Length beside
+a Transfer-Encoding, two Content-Lengths, broken chunks; `heads` refuses the rest. Requests of one connection are answered in
+their order, one at a time, and none before the client has taken the answers that it was sent; what it pipelines beyond that
+waits, and then reading pauses. One timer for all connections.
 RFC 9112: https://www.rfc-editor.org/rfc/rfc9112
 """
 
@@ -12,6 +13,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Protocol
 
 from lambdad.edge.connection import Connection
@@ -22,6 +24,16 @@ log = logging.getLogger(__name__)
 
 _HEADER_NAMES, _LONGEST_NAME = 512, 64
 """How many spellings of header names are remembered, and how long they may be."""
+_HEADERS_LIMIT = 128 * 1024
+"""Bytes of target, headers and trailers of a request. The longest that a client of AWS sends is UntagResource with 50 keys of
+128 characters in its query: 77 KB, percent-encoded."""
+_HEADERS_COUNT = 512
+"""Of headers and trailers. AWS's clients send a dozen, S3's objects may have some of their own (2 KB together)."""
+_BODIES = 1024 * 1024 * 1024
+"""Bytes of bodies that are being received or waited with, together: fifteen of the largest."""
+_SHED = 16
+"""Where there are too many connections, one of so many is closed at once, since the choice costs a look at all of them."""
+_DEADLINE = attrgetter("deadline")
 
 
 class Application(Protocol):
@@ -47,7 +59,9 @@ class Timeouts:
     headers: float = 60.0
     """From the first byte of a request to the end of its headers; also from the connection to its first byte."""
     body: float = 60.0
-    """Without a single byte of a body that is still expected."""
+    """Without a single byte of a body that is still expected; also what a client is forgiven that is slower than `rate`."""
+    rate: float = 1024.0
+    """Bytes of a body per second, on an average; a modem does five times as much."""
     idle: float = 300.0
     """A kept-alive connection without a request; longer than the 60 s of AWS's own load balancers, so that pools stay warm."""
     write: float = 120.0
@@ -60,21 +74,33 @@ class Timeouts:
 
 class Server:
     """Listens, and keeps the connections. `now` is wall-clock time in seconds, for the Date header; `peers`: whether the
-    addresses of clients mean anything."""
+    addresses of clients mean anything.
+
+    What clients may take: `most_connections` of them at a time; for a request `header_limit` bytes and `header_count` headers;
+    for the bodies of all together `body_budget` bytes, beyond which they are answered 503.
+    """
 
     def __init__(
         self,
         application: Application,
         *,
         timeouts: Timeouts | None = None,
-        header_limit: int = 1024 * 1024,
+        most_connections: int = 4096,
+        header_limit: int = _HEADERS_LIMIT,
+        header_count: int = _HEADERS_COUNT,
+        body_budget: int = _BODIES,
         now: Callable[[], float] = time.time,
         peers: bool = True,
     ) -> None:
         self.application = application
         self.timeouts = timeouts or Timeouts()
         self.header_limit = header_limit
+        self.header_count = header_count
+        self.body_budget = body_budget
+        self.most_connections = most_connections
         self.connections: set[Connection] = set()
+        self.held = 0
+        """Bytes of bodies; see `body_budget`."""
         self.busy = 0
         """Requests in progress."""
         self.header_names: dict[bytes, str] = {}
@@ -132,6 +158,17 @@ class Server:
         await asyncio.sleep(0)  # The transports that were cut off report their end in the next turn of the loop.
         if writers:
             await asyncio.wait(writers)
+
+    def opened(self, connection: Connection) -> None:
+        """One connection more, for which others that have no request in progress may have to go: those first that would be
+        closed first anyway, so one that says nothing before one that is kept alive."""
+        self.connections.add(connection)
+        if len(self.connections) <= self.most_connections:
+            return
+        others = sorted((each for each in self.connections if each.waits and each is not connection), key=_DEADLINE)
+        for each in others[: max(1, self.most_connections // _SHED)] or [connection]:
+            self.connections.discard(each)
+            each.abort()
 
     def finished(self) -> None:
         """One request fewer is in progress."""

@@ -4,6 +4,7 @@ import asyncio
 import copy
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import msgspec
 from lambdad.artifacts.api import Artifacts
 from lambdad.domain import limits
 from lambdad.domain.access import Require
+from lambdad.domain.caller import Caller
 from lambdad.domain.errors import AccessDenied, LambdadError, PlatformError, RequestEntityTooLarge, UnknownOperation
 from lambdad.edge import downloads, invoke
 from lambdad.edge.authenticate import Authenticator
@@ -33,6 +35,7 @@ from lambdad.wire.parse import parse
 from lambdad.wire.refusals import not_implemented, refusal
 from lambdad.wire.serialise import answer
 from lambdad.wire.signature import credential
+from lambdad.wire.signature_refusals import wrong_service
 from lambdad.wire.validate import validate
 
 log = logging.getLogger(__name__)
@@ -41,6 +44,7 @@ _IDS = 256
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _PATHS = 4096
 """Paths of functions whose meaning is remembered."""
+_BRINGS_CODE = re.compile(r"/20\d\d-\d\d-\d\d/(functions(/[^/]+/code)?|layers/[^/]+/versions)/?")
 _OWN = "/_lambdad/"
 _HEALTH = "/_lambdad/health"
 _STATE = "/_lambdad/state"
@@ -149,7 +153,13 @@ class Edge:
 
     def body_limit(self, request: Request) -> int:
         where = self._target(request)
-        return limits.REQUEST_BODY if where is None else invoke.body_limit(where.kind, request)
+        if where is not None:
+            return invoke.body_limit(where.kind, request)
+        if _BRINGS_CODE.fullmatch(request.path):
+            return limits.REQUEST_BODY
+        # Objects of S3, for one, are for the companions.
+        signed_as = _signed_as(request)
+        return limits.OTHER_REQUEST_BODY if signed_as is None or self._routes.has(signed_as) else limits.REQUEST_BODY
 
     def too_large(self, request: Request, size: int) -> Response:
         request_id = self._new_id()
@@ -158,7 +168,8 @@ class Edge:
             return refusal(invoke.too_large(where.kind, request, size), self._lambda, request_id)
         found = self._routes.find(request, _signed_as(request))
         operation = f"the {found.match.operation.name}" if isinstance(found, Found) else "this"
-        error = RequestEntityTooLarge(f"Request must be smaller than {limits.REQUEST_BODY} bytes for {operation} operation")
+        limit = self.body_limit(request)
+        error = RequestEntityTooLarge(f"Request must be smaller than {limit} bytes for {operation} operation")
         return refusal(error, found.model, request_id)
 
     def _meant(self, request: Request) -> Model | None:
@@ -176,7 +187,7 @@ class Edge:
                 return
             where = self._target(request)
             if where is not None and where.kind != "InvokeWithResponseStream":
-                caller = self._authenticator.authenticate(request, credential(request), request_id)
+                caller = self._invoker(request, request_id)
                 self._invoke.begin(where, request, caller, respond)
                 return
         except Exception as error:
@@ -198,7 +209,7 @@ class Edge:
     ) -> None:
         try:
             if where is not None:
-                caller = self._authenticator.authenticate(request, credential(request), request_id)
+                caller = self._invoker(request, request_id)
                 response = await self._invoke.stream(where, request, caller)
             elif request.path.startswith(_OWN):
                 response = await self._own(request, request_id)
@@ -207,6 +218,13 @@ class Edge:
         except Exception as error:
             response = self._failure(error, request, request_id)
         respond(response)
+
+    def _invoker(self, request: Request, request_id: str) -> Caller:
+        """The caller of an operation that is found by its path. Elsewhere the service of the scope chooses the operation."""
+        scope = credential(request)
+        if scope.service != self._lambda.signing_name:
+            raise wrong_service([self._lambda.signing_name], scope)
+        return self._authenticator.authenticate(request, scope, request_id)
 
     def _failure(self, error: Exception, request: Request, request_id: str) -> Response:
         if not isinstance(error, LambdadError):
@@ -223,8 +241,12 @@ class Edge:
             host = headers.get("host", "")
             error = AccessDenied(f"lambdad does not serve the host name '{host}'; name it in the settings if it should.")
             return refusal(error, None, request_id)
-        if ("origin" in headers or "sec-fetch-site" in headers) and from_foreign_page(headers):
-            return refusal(AccessDenied("lambdad does not answer web pages of other sites."), None, request_id)
+        if "origin" in headers or "sec-fetch-site" in headers:
+            if from_foreign_page(headers):
+                return refusal(AccessDenied("lambdad does not answer web pages of other sites."), None, request_id)
+            if "authorization" not in headers and not request.path.startswith(_OWN):
+                # A link in a message is opened like one that was typed, and may ask for anything where any key is accepted.
+                return refusal(AccessDenied("lambdad does not do what links say."), None, request_id)
         return None
 
     async def _operation(self, request: Request, request_id: str) -> Response:

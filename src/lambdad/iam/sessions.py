@@ -18,11 +18,17 @@ from lambdad.iam import ids
 LONGEST: Final = 8192
 """Characters of a token: it travels in a header and in a function's environment."""
 VERSION: Final = b"\x01"
+_ARRAYS: Final = frozenset(bytes([0x90 | length]) for length in range(16))
+"""How claims begin: with an array of that length in MessagePack. AWS's older tokens begin with the same version byte."""
 _MAC: Final = 32
 
 
 class InvalidToken(Exception):
     """The token was not made by this server for this access key id."""
+
+
+class ForeignToken(InvalidToken):
+    """A lambdad made it, but for another access key id, or it was another one, or it has been changed since."""
 
 
 class ExpiredToken(Exception):
@@ -95,8 +101,10 @@ def read(token: str, access_key_id: str, key: bytes, now: float) -> tuple[Claims
     except ValueError:
         raise InvalidToken("not base64") from None
     body, seal = data[:-_MAC], data[-_MAC:]
-    if not hmac.compare_digest(seal, _seal(key, given_id.decode(), body)) or body[:1] != VERSION:
-        raise InvalidToken("not sealed with this server's key for this access key id")
+    if body[:1] != VERSION or body[1:2] not in _ARRAYS:
+        raise InvalidToken("not of this form")
+    if not hmac.compare_digest(seal, _seal(key, given_id.decode(), body)):
+        raise ForeignToken("not sealed with this server's key for this access key id")
     try:
         claims = _decode(body[1:])
     except msgspec.MsgspecError as error:

@@ -13,6 +13,8 @@ from msgspec import Struct
 
 HEAD_LIMIT: Final = 65_536
 """Bytes of request line and fields, and of trailers. The largest that clients send is the X-Ray cause; runtimes cut it."""
+_LINES_LIMIT: Final = 512
+"""Fields of a request, or trailers. Runtimes send a dozen."""
 _CHUNK_LINE_LIMIT: Final = 1024
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -102,8 +104,8 @@ class RequestDecoder:
                     return self._trailers()
 
     def _head(self) -> Head | None:
-        if self._held[:2] == b"\r\n":
-            del self._held[:2]  # RFC 9112, 2.2: an empty line before the request line is skipped
+        while self._held[:2] == b"\r\n":
+            del self._held[:2]  # RFC 9112, 2.2: empty lines before the request line are skipped
         lines = self._block()
         if lines is None:
             return None
@@ -129,6 +131,8 @@ class RequestDecoder:
                 raise BadRequest("the request's fields are too long", 431)
             return None
         lines = bytes(self._held[:end]).split(b"\r\n")
+        if len(lines) > _LINES_LIMIT:
+            raise BadRequest("the request has too many fields", 431)
         del self._held[: end + 4]
         return lines
 

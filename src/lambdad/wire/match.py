@@ -15,6 +15,8 @@ from lambdad.domain.errors import CallerError
 from lambdad.wire.messages import Request
 from lambdad.wire.models import Model, Operation, Protocol
 
+_MOST_FIELDS = 10_000
+"""Of a form. The most that a client of AWS sends are some hundred; millions would keep everybody waiting."""
 _LABEL = re.compile(r"\{([A-Za-z0-9_.-]+)(\+?)\}")
 
 
@@ -146,8 +148,9 @@ def form(request: Request) -> list[tuple[str, str]]:
     if not request.body:
         return request.query_pairs
     try:
-        return [*request.query_pairs, *parse_qsl(request.body.decode("ascii"), keep_blank_values=True, errors="strict")]
-    except UnicodeDecodeError:
+        text = request.body.decode("ascii")
+        return [*request.query_pairs, *parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)]
+    except ValueError:
         raise CallerError.named("MalformedQueryString", "The query string contains a syntax error", 404) from None
 
 

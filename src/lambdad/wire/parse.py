@@ -21,6 +21,9 @@ from lambdad.wire.scalars import article, java_name, scalar, unreadable
 
 Params = dict[str, Any]
 
+_LARGE, _MOST_COMMAS = 8 * 1024 * 1024, 100_000
+"""What is larger is so because of a zip in base64; of something else it would be millions of values, and take minutes."""
+
 
 def parse(request: Request, match: Match, model: Model) -> Params:
     """The operation's parameters. Raises CallerError."""
@@ -143,6 +146,8 @@ def from_json_document(body: bytes, shape: Shape) -> Params:
     """The members of `shape` that are in the body. An empty body is an empty object."""
     if not body.strip():
         return {}
+    if len(body) > _LARGE and body.count(b",") > _MOST_COMMAS:
+        raise unreadable("Could not parse request body into json: it has too many members")
     try:
         document = msgspec.json.decode(body)
     except msgspec.DecodeError as problem:

@@ -13,10 +13,12 @@ from lambdad.wire.scalars import scalar, unreadable
 
 # A dotted name is a path; no model's parameters nest deeper than a tenth of this.
 _DEEPEST = 64
-_VALUE = ""
+_LONGEST_NUMBER = 9
+"""Digits of an element's number; int() refuses thousands of them."""
+_VALUE = "."
 
 Tree = dict[str, Any]
-"""Names to subtrees; a node's own text is under the empty name."""
+"""Names to subtrees; a node's own text is under a dot, which is no part of a name, while the empty text may be one."""
 
 
 def tree(pairs: Iterable[tuple[str, str]]) -> Tree:
@@ -74,4 +76,5 @@ def _entry(shape: Shape, node: Tree, model: Model) -> tuple[str, Any]:
 
 def _numbered(node: Tree) -> list[Tree]:
     """Elements in the order of their numbers, which need not be without gaps."""
-    return [node[name] for name in sorted((name for name in node if name.isascii() and name.isdigit()), key=int)]
+    numbers = [name for name in node if len(name) <= _LONGEST_NUMBER and name.isascii() and name.isdigit()]
+    return [node[name] for name in sorted(numbers, key=int)]

@@ -7,12 +7,14 @@ null`. AWS does not promise an order of faults; ours is that of the model's memb
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from lambdad.domain.errors import ValidationError
 from lambdad.wire.models import Model, Operation, Shape
 from lambdad.wire.patterns import compile_java
 
+_MOST_FAULTS = 100
 NULL = "Member must not be null"
 
 # Shapes whose enum is not checked here, by service, each with its reason.
@@ -25,9 +27,9 @@ OWN_WORDS = frozenset({"sqs"})
 
 
 def validate(params: dict[str, Any], operation: Operation, model: Model) -> None:
-    """Raises ValidationError naming every fault."""
+    """Raises ValidationError naming every fault, as long as there are not more than a reader would look at."""
     if operation.input is not None and model.name not in OWN_WORDS:
-        refuse(list(Validator(model).structure(operation.input, params, "")))
+        refuse(list(islice(Validator(model).structure(operation.input, params, ""), _MOST_FAULTS)))
 
 
 def refuse(faults: list[str]) -> None:

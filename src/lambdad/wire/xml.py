@@ -49,6 +49,8 @@ class _Builder:
     def __init__(self) -> None:
         self.root = Node("")
         self._stack = [self.root]
+        self._texts: list[list[str]] = [[]]
+        """Of those in the stack, in pieces: children may lie between thousands of them."""
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self._stack) > _DEEPEST:
@@ -56,12 +58,13 @@ class _Builder:
         node = Node(name.rpartition(":")[2], {key: value for key, value in attributes.items() if not key.startswith("xmlns")})
         self._stack[-1].children.append(node)
         self._stack.append(node)
+        self._texts.append([])
 
     def end(self, _name: str) -> None:
-        self._stack.pop()
+        self._stack.pop().text = "".join(self._texts.pop())
 
     def characters(self, text: str) -> None:
-        self._stack[-1].text += text
+        self._texts[-1].append(text)
 
     def doctype(self, *_: object) -> None:
         raise MalformedXml("document type declarations are not allowed")

@@ -74,12 +74,15 @@ async def test_a_users_key_is_that_users(doors: Doors) -> None:
         caller = admitted(door, identifier, secret)
         assert (caller.account, caller.principal_arn) == (ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/ann")
         assert refused(door, identifier, "another secret") == "InvalidSignatureException"
+        assert refused(door, identifier, secret, "a token") == "UnrecognizedClientException", "a user's key has none"
     await doors.api.call("UpdateAccessKey", UserName="ann", AccessKeyId=identifier, Status="Inactive")
-    assert refused(doors.strict, identifier, secret) == "UnrecognizedClientException"
+    for door in (doors.strict, doors.open):
+        assert refused(door, identifier, secret) == "UnrecognizedClientException", "it does not become root"
 
 
 async def test_any_other_key_is_root_on_loopback_and_nobody_elsewhere(doors: Doors) -> None:
     assert admitted(doors.open, "test", "test").principal_arn == ROOT
+    assert admitted(doors.open, "ASIAFOREIGN", "secret").principal_arn == ROOT
     assert admitted(doors.open, "ASIAFOREIGN", "secret", "a token of AWS itself").principal_arn == ROOT
     assert refused(doors.strict, "test", "test") == "UnrecognizedClientException"
     assert refused(doors.strict, "ASIAFOREIGN", "secret", "a token of AWS itself") == "UnrecognizedClientException"
@@ -102,13 +105,13 @@ async def test_a_function_is_its_execution_role(doors: Doors) -> None:
     assert caller.principal_arn == f"arn:aws:sts::{ACCOUNT}:assumed-role/worker/orders"
     assert (caller.session.role, caller.session.role_id) == (role["Arn"], role["RoleId"])
     assert admitted(doors.strict, *given).session is caller.session, "a seal is looked at once"
-    assert refused(doors.strict, given[0], "another secret", given[2]) == "InvalidSignatureException"
-    assert (
-        refused(doors.strict, given[0][:-1] + ("B" if given[0][-1] == "A" else "A"), given[1], given[2])
-        == "UnrecognizedClientException"
-    )
     other = doors.keyring.of_function(version)
-    assert refused(doors.strict, given[0], given[1], other["AWS_SESSION_TOKEN"]) == "UnrecognizedClientException"
+    other_key = given[0][:-1] + ("B" if given[0][-1] == "A" else "A")
+    for door in (doors.strict, doors.open):
+        assert refused(door, given[0], "another secret", given[2]) == "InvalidSignatureException"
+        assert refused(door, other_key, given[1], given[2]) == "UnrecognizedClientException"
+        assert refused(door, given[0], given[1], other["AWS_SESSION_TOKEN"]) == "UnrecognizedClientException"
+        assert refused(door, given[0], given[1]) == "UnrecognizedClientException"
 
 
 async def test_credentials_end(doors: Doors) -> None:

@@ -282,6 +282,28 @@ async def test_requests_without_a_signature(edge: Edge) -> None:
     assert said(await handle(edge, request))["__type"] == "MissingAuthenticationTokenException"
 
 
+async def test_what_is_opened_in_a_browser_does_nothing_by_a_signed_link(edge: Edge, frontend: ScriptedFrontend) -> None:
+    scope = "X-Amz-Credential=AKID%2F20261121%2Feu-west-1%2Flambda%2Faws4_request"
+    link = f"X-Amz-Algorithm=AWS4-HMAC-SHA256&{scope}&X-Amz-Date=20261121T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host"
+    headers = {"host": "localhost:4566", "sec-fetch-site": "none"}
+    for method, path in (("POST", "/2015-03-31/functions/f/invocations"), ("GET", "/2015-03-31/functions")):
+        query = f"{link}&X-Amz-Signature={'a' * 64}"
+        assert (await handle(edge, Request(method, path, query, {"host": "localhost:4566"}))).status == 200
+        before = len(frontend.seen)
+        assert (await handle(edge, Request(method, path, query, headers))).status == 403
+        assert len(frontend.seen) == before
+    assert (await handle(edge, Request("GET", "/_lambdad/health", "", headers))).status == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/2015-03-31/functions/f/invocations", "/2021-11-15/functions/f/response-streaming-invocations"]
+)
+async def test_a_signature_for_another_service_invokes_nothing(edge: Edge, frontend: ScriptedFrontend, path: str) -> None:
+    refused = await handle(edge, signed("POST", path, "s3", b"{}"))
+    assert (refused.status, header(refused, "x-amzn-ErrorType")) == (403, "InvalidSignatureException")
+    assert frontend.seen == []
+
+
 async def test_foreign_hosts_and_pages_get_nothing(edge: Edge, frontend: ScriptedFrontend) -> None:
     for request in (invoke("f", host="evil.example"), invoke("f", origin="http://evil.example")):
         response = await handle(edge, request)
@@ -312,6 +334,10 @@ def test_limits_of_bodies_and_their_refusals(edge: Edge) -> None:
         413,
         {"message": "Request must be smaller than 70167211 bytes for the CreateFunction operation"},
     )
+    for method, path in (("PUT", "/2015-03-31/functions/f/code"), ("POST", "/2018-10-31/layers/l/versions")):
+        assert edge.body_limit(signed(method, path)) == 70_167_211
+    for method, path in (("PUT", "/2015-03-31/functions/f/configuration"), ("POST", "/")):
+        assert edge.body_limit(signed(method, path)) == 8_388_608
     event = invoke("f", x_amz_invocation_type="Event")
     assert edge.body_limit(event) == 1_048_576
     refused = edge.too_large(event, 1_048_577)

@@ -67,6 +67,7 @@ def test_requests_survive_any_cut(cuts: list[int]) -> None:
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n", 400),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 2000, 400),
         (b"GET / HTTP/1.1\r\nA: " + b"x" * 70_000, 431),
+        (b"GET / HTTP/1.1\r\n" + b"a:\r\n" * 1000 + b"\r\n", 431),
     ],
 )
 def test_what_is_no_request_is_refused(data: bytes, status: int) -> None:

@@ -165,6 +165,23 @@ def test_forms_that_nest_absurdly() -> None:
     assert refused(sns, Request("POST", "/", "", {}, b"Action=Publish&Message.x=1")).code == "SerializationException"
 
 
+def test_forms_and_documents_of_millions_of_values_are_refused_before_they_are_read() -> None:
+    sns = Operations(MODELS.load("sns"))
+    assert refused(sns, Request("POST", "/", "", {}, b"Action=Publish" + b"&a" * 20_000)).code == "MalformedQueryString"
+    body = b'{"FunctionName":"f","Layers":[' + b'"a",' * 3_000_000 + b'"a"]}'
+    assert "too many members" in refused(LAMBDA, Request("POST", "/2015-03-31/functions", "", {}, body)).message
+    body = b'{"Code":{"ZipFile":"' + b"AAAA" * 3_000_000 + b'"}}'
+    assert read(LAMBDA, Request("POST", "/2015-03-31/functions", "", {}, body))["Code"] == {"ZipFile": bytes(9_000_000)}
+
+
+def test_names_of_parameters_that_are_odd() -> None:
+    """Without a part, which is not the value of what is before it; with a number that is none of a list."""
+    iam = Operations(MODELS.load("iam"))
+    odd = b"Tags.=x&Tags..member=y&Tags.member.1.Key=k&Tags.member.1.=z&Tags.member." + b"9" * 5000 + b".Key=k"
+    read_ = read(iam, Request("POST", "/", "", {}, b"Action=CreateUser&UserName=u&" + odd))
+    assert read_ == {"UserName": "u", "Tags": [{"Key": "k"}]}
+
+
 def test_targets() -> None:
     logs = Operations(MODELS.load("logs"))
     match = logs.find(Request("POST", "/", "", {"x-amz-target": "Logs_20140328.CreateLogGroup"}))

@@ -28,6 +28,12 @@ def test_all_faults_are_reported_together() -> None:
     assert text.endswith("; Value null at 'code' failed to satisfy constraint: Member must not be null")
 
 
+def test_thousands_of_faults_are_not_listed() -> None:
+    text = faults("lambda", "CreateFunction", {"FunctionName": "f", "Layers": ["?"] * 10_000})
+    assert text.startswith("100 validation errors detected: ")
+    assert len(text) < 100_000
+
+
 @pytest.mark.parametrize(
     ("service", "operation", "params", "text"),
     [

@@ -19,7 +19,8 @@ READY = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 
 class Server:
-    """`lambdad up` on a free port. `start` waits for the line that says it is ready."""
+    """`lambdad up` on a free port. `start` waits for the line that says it is ready. Functions reach the outside only where
+    `options` say so: a test sends nothing to real addresses."""
 
     def __init__(self, data_dir: Path, options: Sequence[str] = (), prefix: Sequence[str] = ()) -> None:
         self.data_dir = data_dir
@@ -30,6 +31,8 @@ class Server:
 
     def start(self) -> "Server":
         up = [self.python, "-m", "lambdad", "up", "--port", "0", "--data-dir", str(self.data_dir)]
+        if not {"--network", "--isolation"} & set(self.options):
+            up += ["--network", "aws"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LAMBDAD_"))}
         with self.errors.open("ab") as errors:
             self.process = subprocess.Popen(

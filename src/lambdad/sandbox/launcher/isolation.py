@@ -8,7 +8,7 @@ import os
 import socket
 from typing import List, Optional, Sequence
 
-from . import kernel
+from . import kernel, links
 
 UID = 993
 GID = 990
@@ -20,15 +20,29 @@ _FILES_PER_MB = 256
 """Of /tmp, at most: one for each block of 4 KiB, as mke2fs(8) has it on a file system of this size."""
 
 
-def isolate(ports: Sequence[int], host_uid: Optional[int]) -> List[socket.socket]:
-    """Own mounts, IPC, host name, network, cgroup root, /proc and /tmp; answers listening sockets on the new loopback."""
+def isolate(ports: Sequence[int], host_uid: Optional[int], way_out: "Optional[links.Ends]") -> List[socket.socket]:
+    """Own mounts, IPC, host name, network, cgroup root, /proc and /tmp; answers listening sockets on the new loopback.
+    `way_out`: to the hub, where the caller is."""
+    hub = None if way_out is None else links.Routes()
     kernel.unshare(kernel.NEWNS | kernel.NEWIPC | kernel.NEWUTS | kernel.NEWNET | kernel.NEWCGROUP)
     mount_proc()
     owner = 0 if host_uid is None else host_uid
     mount_tmp(TMP_MB, owner, owner)
     socket.sethostname(HOST_NAME)
     kernel.loopback_up()
+    if hub is not None and way_out is not None:
+        links.settle(way_out.ipv6)
+        hub.apply(way_out.hub)
+        hub.close()
+        take_way_out(way_out)
     return [listen(port) for port in ports]
+
+
+def take_way_out(way_out: links.Ends) -> None:
+    """Inside, once the hub's side is done."""
+    own = links.Routes()
+    own.apply(way_out.inside)
+    own.close()
 
 
 def mount_proc() -> None:

@@ -91,15 +91,6 @@ def build(mount_point: str, plan: "List[List[Any]]") -> None:
     kernel.make_read_only("/")
 
 
-def become_root_of_user_namespace() -> None:
-    """Only one's own user and group can be mapped without help from the host; user_namespaces(7)."""
-    uid, gid = os.geteuid(), os.getegid()
-    kernel.unshare(kernel.NEWUSER)
-    Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
-    Path("/proc/self/uid_map").write_text(f"0 {uid} 1", encoding="ascii")
-    Path("/proc/self/gid_map").write_text(f"0 {gid} 1", encoding="ascii")
-
-
 def main(control_fd: int) -> None:
     kernel.die_with_parent(signal.SIGKILL)
     os.umask(0o022)
@@ -107,7 +98,7 @@ def main(control_fd: int) -> None:
     order, _fds, _pid = messages.receive(control)
     try:
         if order["user_namespace"]:
-            become_root_of_user_namespace()
+            kernel.become_root()
         kernel.unshare(kernel.NEWNS | kernel.NEWPID | kernel.NEWCGROUP)
         child = os.fork()
         if child:
@@ -115,7 +106,7 @@ def main(control_fd: int) -> None:
             os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 0xFF)
         kernel.die_with_parent(signal.SIGKILL)
         if order["hub"]:
-            hub.make(order["hub"])
+            hub.make(order["hub"], order["mount_point"])
         build(order["mount_point"], order["plan"])
         os.set_inheritable(control_fd, True)
         os.execve(order["execute"][0], [*order["execute"], str(control_fd)], order["environment"])

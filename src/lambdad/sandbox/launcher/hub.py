@@ -10,6 +10,7 @@ Also a program, `python -I -S hub.py`, that tries whether all this can be had he
 
 import json
 import os
+import signal
 import sys
 from typing import Any, Dict, List
 
@@ -21,11 +22,11 @@ else:
     from lambdad.sandbox.launcher import kernel, links
 
 
-def make(order: "Dict[str, Any]") -> None:
+def make(order: "Dict[str, Any]", place: str) -> None:
     """{"nft", "rules", "ipv6", "name" (of the host's end, with root), "pasta" (its command, without)}; the caller lives in it
-    from now on."""
+    from now on. `place`: a directory to mount something at meanwhile."""
     if order["pasta"]:
-        _behind_pasta(order["pasta"])
+        _behind_pasta(order["pasta"], place)
     else:
         _behind_host(order["name"], order["ipv6"])
     _switch_on(order["ipv6"])
@@ -44,22 +45,29 @@ def _behind_host(name: str, ipv6: bool) -> None:
     hub.close()
 
 
-def _behind_pasta(command: "List[str]") -> None:
+def _behind_pasta(command: "List[str]", place: str) -> None:
     """It has to be started where the host's network is, and ends the start when it has gone to the background."""
-    mine = "/proc/" + os.readlink("/proc/self") + "/ns/net"  # by the host's name for this process
     ready, made = os.pipe()
+    name = os.path.join(place, "net")
     starter = os.fork()
     if starter == 0:
         os.close(made)
         os.read(ready, 1)
-        os.execv(command[0], [*command, "--netns-only", "--netns", mine])
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # every Python ignores it, and pasta takes that for a failure
+        os.execv(command[0], [*command, "--netns-only", "--netns", name])
     os.close(ready)
     kernel.unshare(kernel.NEWNET)
     kernel.loopback_up()
+    # By a name like those of ip-netns(8): through /proc it would need privileges that it has given up by then.
+    kernel.make_slave("/")
+    kernel.mount("tmpfs", place, kernel.MS_NOSUID | kernel.MS_NODEV, "size=4k")
+    os.close(os.open(name, os.O_CREAT, 0o600))
+    kernel.bind("/proc/self/ns/net", name, kernel.ATTR_NOSUID)
     os.close(made)
     status = os.waitstatus_to_exitcode(os.waitpid(starter, 0)[1])
-    if status:
-        raise OSError(0, f"pasta ended with status {status}")
+    kernel.detach(place)
+    if status:  # a host that is offline, for instance: then there is a hub without a way out
+        sys.stderr.write(f"lambdad: pasta ended with status {status}; these functions do not reach the outside\n")
 
 
 def _switch_on(ipv6: bool) -> None:
@@ -79,7 +87,9 @@ def load(nft: str, rules: str) -> None:
 
 
 def attempt(order: "Dict[str, Any]") -> None:
-    kernel.unshare((kernel.NEWUSER if order["user_namespace"] else 0) | kernel.NEWNET)
+    if order["user_namespace"]:
+        kernel.become_root()
+    kernel.unshare(kernel.NEWNET)
     routes = links.Routes()
     routes.apply([links.pair("a", "b", os.getpid())])
     _switch_on(order["ipv6"])

@@ -19,6 +19,7 @@ from lambdad.domain.runtimes import RUNTIMES
 from lambdad.sandbox.api import Interpreter, Level
 from lambdad.sandbox.cgroups import CONTROLLERS, Layout, parse_layout
 from lambdad.sandbox.egress import Egress, find
+from lambdad.sandbox.launcher import landlock
 from lambdad.sandbox.requirement import Requirement
 
 _OLDEST_KERNEL = (5, 12)
@@ -68,7 +69,15 @@ def inspect(
     is_root = facts.is_root()
     user_namespaces, namespace_requirement = facts.user_namespaces(is_root)
     layout, limit_requirements = _limits(facts.layout())
-    requirements = (facts.system(), facts.kernel(), facts.filters(), namespace_requirement, facts.proc(), *limit_requirements)
+    requirements = (
+        facts.system(),
+        facts.kernel(),
+        facts.filters(),
+        facts.landlock(),
+        namespace_requirement,
+        facts.proc(),
+        *limit_requirements,
+    )
     possible = all(requirement.met for requirement in requirements if requirement.needed_for == "namespaces")
     level: Level = "namespaces" if possible and (is_root or user_namespaces) else "process"
     outside: Egress | None = None
@@ -112,6 +121,16 @@ class _Facts:
         there = "\nSeccomp_filters:" in (self._text("proc/self/status") or "")
         remedy = "" if there else "Use a kernel that is built with CONFIG_SECCOMP_FILTER."
         return Requirement("system call filters", there, "seccomp" if there else "not in this kernel", remedy)
+
+    def landlock(self) -> Requirement:
+        version = landlock.abi()
+        met = version >= landlock.OLDEST
+        remedy = (
+            ""
+            if met
+            else "Use a kernel from 5.19 on that is built with CONFIG_SECURITY_LANDLOCK, with landlock in its boot option lsm=."
+        )
+        return Requirement("Landlock", met, f"ABI {version}" if version else "not in this kernel", remedy, "hardening")
 
     def user_namespaces(self, is_root: bool) -> tuple[bool, Requirement]:
         most = (self._text("proc/sys/user/max_user_namespaces") or "").strip()

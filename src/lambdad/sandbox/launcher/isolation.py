@@ -8,7 +8,7 @@ import os
 import socket
 from typing import List, Optional, Sequence
 
-from . import kernel, links
+from . import kernel, landlock, links
 
 UID = 993
 GID = 990
@@ -52,8 +52,16 @@ def mount_proc() -> None:
 def mount_tmp(size_mb: int, uid: int, gid: int) -> None:
     """A /tmp that belongs to the sandbox's user, as the present user namespace calls it. Its files are limited in number, too,
     since each takes a kilobyte of the kernel's memory, which nothing else limits where there are no control groups."""
-    options = f"size={size_mb}m,nr_inodes={size_mb * _FILES_PER_MB},mode=0700,uid={uid},gid={gid}"
-    kernel.mount("tmpfs", "/tmp", kernel.MS_NOSUID | kernel.MS_NODEV, options)
+    kernel.mount("tmpfs", "/tmp", kernel.MS_NOSUID | kernel.MS_NODEV, f"{_size(size_mb)},mode=0700,uid={uid},gid={gid}")
+
+
+def resize_tmp(size_mb: int) -> None:
+    """The same directory stays, which is what Landlock's rule is about."""
+    kernel.mount("tmpfs", "/tmp", kernel.MS_REMOUNT | kernel.MS_NOSUID | kernel.MS_NODEV, _size(size_mb))
+
+
+def _size(size_mb: int) -> str:
+    return f"size={size_mb}m,nr_inodes={size_mb * _FILES_PER_MB}"
 
 
 def listen(port: int) -> socket.socket:
@@ -88,7 +96,9 @@ def _write(path: str, text: str) -> None:
         os.close(fd)
 
 
-def drop_privileges(host_uid: Optional[int], user_namespaces: bool, calls: kernel.Filter) -> None:
+def drop_privileges(
+    host_uid: Optional[int], user_namespaces: bool, calls: kernel.Filter, writes: "Optional[landlock.Ruleset]"
+) -> None:
     """For good. `host_uid`: become this user of the host first; None where the launcher is an ordinary user's."""
     if host_uid is not None:
         os.setgroups([])
@@ -101,15 +111,17 @@ def drop_privileges(host_uid: Optional[int], user_namespaces: bool, calls: kerne
         kernel.unshare(kernel.NEWUSER)
         map_user(0 if host_uid is None else host_uid, 0 if host_uid is None else host_uid)
         forbid_user_namespaces()
-    give_up(calls)
+    give_up(calls, writes)
 
 
-def give_up(calls: kernel.Filter) -> None:
-    """The capabilities, out of every set, and the system calls that `calls` does not allow: for this process and whatever
-    comes of it."""
+def give_up(calls: kernel.Filter, writes: "Optional[landlock.Ruleset]") -> None:
+    """The capabilities, out of every set, what `writes` does not let be written, and the system calls that `calls` does not
+    allow: for this process and whatever comes of it."""
     kernel.drop_bounding_set()
     kernel.clear_ambient()
     kernel.drop_capabilities()
     kernel.no_new_privileges()
     kernel.set_dumpable(False)
+    if writes is not None:
+        writes.enforce()
     calls.install()

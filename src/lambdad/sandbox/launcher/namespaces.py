@@ -6,7 +6,7 @@ import platform
 import socket
 from typing import Any, Callable, Dict, List, Optional
 
-from . import forks, isolation, kernel, links, loop, messages, nests, seccomp
+from . import forks, isolation, kernel, landlock, links, loop, messages, nests, seccomp
 
 _PRIVATE = "/.lambdad"
 _HOST = _PRIVATE + "/host"
@@ -20,6 +20,7 @@ class NamespaceLauncher(loop.Launcher):
         kernel.detach(_PRIVATE)
         self._inner = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         self._pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        self._writes = landlock.best()
         self._numbers = itertools.count(1)
         self._way_out: "Optional[links.Ends]" = None
         machine = platform.machine()
@@ -34,7 +35,6 @@ class NamespaceLauncher(loop.Launcher):
             if pid == 0:
                 self.become_supervisor(message, fds)
             self.stems[message["id"]] = pid
-            self.uids[message["id"]] = message["uid"]
         finally:
             kernel.setns(self._pids, kernel.NEWPID)
 
@@ -49,7 +49,9 @@ class NamespaceLauncher(loop.Launcher):
         for fd in (self._outer, self._inner, self._pids):
             os.close(fd)
         listeners = isolation.isolate(self.order["ports"], message["uid"], self._way_out)
-        isolation.drop_privileges(message["uid"], self.order["user_namespaces"], self._calls[message["template"]])
+        # A template's copies write to a /tmp of their own, which no rule of its can name.
+        writes = None if message["template"] else self._writes
+        isolation.drop_privileges(message["uid"], self.order["user_namespaces"], self._calls[message["template"]], writes)
         return listeners
 
     def nest(self, message: "Dict[str, Any]", fds: "List[int]") -> None:
@@ -89,8 +91,7 @@ class NamespaceLauncher(loop.Launcher):
                 target, tree = trees.popitem()
                 kernel.attach_tree(tree, target)
             if message["tmp_mb"] != isolation.TMP_MB:
-                owner = self.uids[identity] or 0  # without root the sandbox's user is the launcher's own, 0 to itself
-                isolation.mount_tmp(message["tmp_mb"], owner, owner)  # over the one of the usual size
+                isolation.resize_tmp(message["tmp_mb"])
             tmp = os.open("/tmp", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         finally:
             kernel.setns(self._inner, kernel.NEWNS)

@@ -166,7 +166,7 @@ def _keep(
     listeners = [isolation.listen(port) for port in ports]
     spaces = [os.open(f"/proc/self/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name, _kind in SPACES]
     tmp = os.open("/tmp", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    isolation.give_up(calls)
+    isolation.give_up(calls, None)
     shown = [*spaces, tmp, *[listener.fileno() for listener in listeners]]
     messages.send(control, {"op": "ready"}, shown)
     for listener in listeners:

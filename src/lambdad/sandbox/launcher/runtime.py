@@ -30,6 +30,7 @@ _PARTS = (
     "gaps",
     "isolation",
     "kernel",
+    "landlock",
     "links",
     "loop",
     "messages",

@@ -1,5 +1,6 @@
 """How far functions reach: `none`, `aws`, `egress`. The outside is `internet`, and the host one of its own."""
 
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -107,8 +108,7 @@ def test_two_lambdads_and_one_that_was_killed(start: Start) -> None:
     """Neither is disturbed by the other's end, and the next one cleans up."""
     first, second = start("--network", "egress"), start("--network", "egress", data="second")
     assert look(first, f"http://{WEB}/")["got"] == look(second, f"http://{WEB}/")["got"] == {f"http://{WEB}/": HOST}
-    first.process.kill()
-    first.process.wait()
+    first.stop(signal.SIGKILL)
     assert look(second, f"http://{WEB}/")["got"] == {f"http://{WEB}/": HOST}
     again = start("--network", "egress")
     assert left().count("inet lambdad-") == 2, "the second's and its own"

@@ -153,11 +153,12 @@ answer = sorted(place for place in places if outcome(make, place) == "done")
 @pytest.mark.skipif(not LANDLOCK, reason="this kernel has no Landlock")
 def test_what_landlock_refuses_although_the_mounts_would_not(attacker: Function, victim: Function) -> None:
     source = """
-own = ["comm", "oom_score_adj", "coredump_filter", "timerslack_ns", "clear_refs", "task/self/comm"]
-answer = [[outcome(write, f"/proc/self/{name}", "1") for name in own], outcome(os.mknod, "/tmp/whiteout", stat.S_IFCHR | 0o600, 0)]
+own = ["comm", "oom_score_adj", "coredump_filter", "timerslack_ns", "clear_refs"]
+written = [outcome(write, f"/proc/self/{name}", "1") for name in own]
+answer = written, outcome(os.mknod, "/tmp/whiteout", stat.S_IFCHR | 0o600, 0)
 """
     written, device = attacker.invoke({"source": source})
-    assert set(written) <= {"EACCES", "ENOENT"}
+    assert set(written) == {"EACCES"}
     assert device in NO
 
 
@@ -175,7 +176,7 @@ def play():
         one.bind("/tmp/a/socket"); one.listen(); two.connect("/tmp/a/socket")
         three.bind(chr(0) + "name"); three.listen(); socket.socket(socket.AF_UNIX).connect(chr(0) + "name")
     assert read("/tmp/link") == b"12" == read("/tmp/a/hard")
-    subprocess.run(["sh", "-c", "echo hello >/dev/null; cat /dev/zero | head -c 10 >/tmp/c/zeros; rm -r /tmp/a /tmp/c"], check=True)
+    subprocess.run(["sh", "-c", "echo hello >/dev/null; head -c 10 /dev/zero >/tmp/c/zeros; rm -r /tmp/a /tmp/c"], check=True)
     child = subprocess.Popen(["sleep", "100"]); child.kill(); assert child.wait() == -9
 answer = [outcome(play), os.statvfs("/tmp").f_blocks * os.statvfs("/tmp").f_frsize >> 20, os.listdir("/tmp")]
 """

@@ -316,7 +316,8 @@ class Node:
 
     async def _sandboxes(self) -> NamespaceSandboxes | ProcessSandboxes:
         settings = self._settings
-        self._host = await asyncio.to_thread(host_facts.inspect, self._home, self._path)
+        reaching = settings.network in (None, "egress") and settings.isolation != "process"
+        self._host = await asyncio.to_thread(host_facts.inspect, self._home, self._path, network=reaching)
         level = settings.isolation or self._host.level
         if level == "namespaces" and self._host.level != "namespaces":
             raise CannotStart(
@@ -336,7 +337,7 @@ class Node:
             ready=settings.stems,
             most=max(settings.stems, settings.most_stems),
             endpoint_port=PORT if level == "namespaces" and settings.network != "none" else None,
-            egress=settings.network in (None, "egress"),
+            egress=reaching,
         )
         kind = NamespaceSandboxes if level == "namespaces" else ProcessSandboxes
         sandboxes = kind(self._host, means, lambda: uuid.uuid4().hex)

@@ -29,7 +29,7 @@ def doctor() -> None:
     from lambdad.sandbox.host import inspect
 
     home = os.environ.get("HOME")
-    host = inspect(Path(home) if home else None, os.environ.get("PATH", os.defpath))
+    host = inspect(Path(home) if home else None, os.environ.get("PATH", os.defpath), network=True)
     show(Console(highlight=False, soft_wrap=True), host)
     sys.exit(0 if host.level != "process" else 1)
 

@@ -59,9 +59,15 @@ class Host:
 
 
 def inspect(
-    home: Path | None, path: str, root: Path = Path("/"), ask: "Callable[[Path, str], str | None] | None" = None
+    home: Path | None,
+    path: str,
+    root: Path = Path("/"),
+    ask: "Callable[[Path, str], str | None] | None" = None,
+    *,
+    network: bool = False,
 ) -> Host:
-    """`home`: of the user, for pyenv's, uv's and nvm's installations; `path`: the PATH to search. Takes some 100 ms.
+    """`home`: of the user, for pyenv's, uv's and nvm's installations; `path`: the PATH to search. Takes some 100 ms, and
+    another 50 for `network`: whether functions can reach the outside.
 
     `root` and `ask` (executable, family → output of its version question, None if it fails) are there for tests.
     """
@@ -81,7 +87,7 @@ def inspect(
     possible = all(requirement.met for requirement in requirements if requirement.needed_for == "namespaces")
     level: Level = "namespaces" if possible and (is_root or user_namespaces) else "process"
     outside: Egress | None = None
-    if level == "namespaces":
+    if network and level == "namespaces":
         outside, network_requirements = find(root, path, is_root)
         requirements += network_requirements
     architecture = _ARCHITECTURES.get(platform.machine().lower(), platform.machine())

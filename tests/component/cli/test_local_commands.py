@@ -187,7 +187,7 @@ def test_doctor_tells_what_is_there_and_what_is_missing() -> None:
 
 @pytest.mark.parametrize(("level", "code"), [("namespaces", 0), ("process", 1)])
 def test_doctors_exit_code(monkeypatch: pytest.MonkeyPatch, level: str, code: int) -> None:
-    monkeypatch.setattr("lambdad.sandbox.host.inspect", lambda home, path: host(level=level))
+    monkeypatch.setattr("lambdad.sandbox.host.inspect", lambda home, path, network: host(level=level))
     result = CliRunner().invoke(command, ["doctor"])
     assert result.exit_code == code
     assert "python3.11" in result.stdout

@@ -16,6 +16,7 @@ from tests.acceptance.server import Server
 
 pytestmark = pytest.mark.skipif(obstacle() is not None, reason=obstacle() or "")
 
+_FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 _LOOK = """
 import os, urllib.request
 def get(url):
@@ -74,7 +75,7 @@ def left() -> str:
 
 
 def forwards() -> bool:
-    return subprocess.run(["sysctl", "-n", "net.ipv4.ip_forward"], capture_output=True, text=True, check=True).stdout == "1\n"
+    return _FORWARDING.read_text() == "1\n"
 
 
 def test_egress_is_the_default_where_the_host_can_do_it(start: Start, outside: Internet) -> None:
@@ -119,10 +120,10 @@ def test_two_lambdads_and_one_that_was_killed(start: Start) -> None:
 
 
 def test_a_forwarding_host_goes_on_forwarding(start: Start) -> None:
-    subprocess.run(["sysctl", "-q", "net.ipv4.ip_forward=1"], check=True)
+    _FORWARDING.write_text("1")
     start("--network", "egress").stop()
     assert forwards()
-    subprocess.run(["sysctl", "-q", "net.ipv4.ip_forward=0"], check=True)
+    _FORWARDING.write_text("0")
 
 
 def test_an_environment_from_a_template(start: Start) -> None:

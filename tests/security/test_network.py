@@ -198,6 +198,29 @@ answer = [outcome(ask, address) for address in event["addresses"]]
     assert other in NOT_REACHED
 
 
+def test_a_flood_of_connections(maker: Maker, victim: Function) -> None:
+    """The kernel's table of them is the whole host's. By a function of its own, since it has none left for a while."""
+    flooder = maker.python_function(ATTACKER, MemorySize=1769, Timeout=60)
+    source = """
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+    for port in range(10_000, 30_000):
+        outcome(one.sendto, b"x", (event["web"], port))
+"""
+    attack(flooder, source)
+    assert int(Path("/proc/sys/net/netfilter/nf_conntrack_count").read_text()) < 5000
+
+
+def test_what_the_host_sends_on_from_its_own_address(attacker: Function, victim: Function, server: Server) -> None:
+    """As container engines do with published ports: who asks for the host's address is not the function's to ask."""
+    rule = f"add rule ip published arriving ip daddr {HOST} tcp dport 8081 dnat to {WEB}:80"
+    chain = "add chain ip published arriving { type nat hook prerouting priority dstnat; }"
+    subprocess.run(["nft", "-f", "-"], input=f"add table ip published\n{chain}\n{rule}\n", text=True, check=True)
+    try:
+        assert reached(tcp(attacker, (HOST, 8081))) == set()
+    finally:
+        subprocess.run(["nft", "delete", "table", "ip", "published"], check=True)
+
+
 def test_multicast_and_broadcast(attacker: Function, victim: Function, outside: Internet) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as group:
         group.bind(("0.0.0.0", 5353))

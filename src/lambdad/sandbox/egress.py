@@ -74,8 +74,8 @@ def _rules(nft: str | None, is_root: bool, ipv6: bool) -> Requirement:
     if done.returncode == 0:
         return Requirement(name, True, f"nftables by {nft}", "", "egress")
     remedy = (
-        "Use a kernel with CONFIG_VETH, CONFIG_NF_TABLES_INET, CONFIG_NFT_FIB_INET, CONFIG_NFT_REJECT_INET and "
-        "CONFIG_NFT_MASQ, and a writable /proc/sys/net."
+        "Use a kernel with CONFIG_VETH, CONFIG_NF_TABLES_INET, CONFIG_NFT_FIB_INET, CONFIG_NFT_REJECT_INET, "
+        "CONFIG_NFT_CONNLIMIT and CONFIG_NFT_MASQ, and a writable /proc/sys/net."
     )
     return Requirement(name, False, (done.stderr.strip().splitlines() or ["refused"])[-1], remedy, "egress")
 

@@ -26,6 +26,9 @@ _METADATA6 = ("fd00:ec2::254",)
 by IPv6."""
 _MOST_NAME_SERVERS = 3
 """MAXNS of resolv.conf(5)."""
+_MOST_CONNECTIONS = 4096
+"""Of one sandbox at a time, flows of UDP included, which last for half a minute. The kernel keeps each in a table that is the
+whole host's, and drops everybody's packets when that is full."""
 _REFUSE = "reject with icmpx type admin-prohibited"
 _ADDRCONF = 0x00040000
 """RTF_ADDRCONF, of a route that a router has advertised; linux/ipv6_route.h."""
@@ -116,7 +119,15 @@ table inet lambdad {{
     iifname "{PREFIX}*" oifname "{HUB}" jump outward
     iifname "{PREFIX}*" {_REFUSE}
   }}
+  set busy {{
+    type ipv4_addr; size 65535; flags dynamic;
+  }}
+  set busy6 {{
+    type ipv6_addr; size 65535; flags dynamic;
+  }}
   chain outward {{
+    ct state new add @busy {{ ip saddr ct count over {_MOST_CONNECTIONS} }} {_REFUSE}
+    ct state new add @busy6 {{ ip6 saddr ct count over {_MOST_CONNECTIONS} }} {_REFUSE}
 {_lookups(servers)}
     ip daddr {{ {", ".join((*_NOWHERE, *_METADATA, *no4))} }} {_REFUSE}
     ip6 daddr {{ {", ".join((*_NOWHERE6, *_METADATA6, *no6))} }} {_REFUSE}

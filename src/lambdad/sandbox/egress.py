@@ -43,7 +43,7 @@ class Egress:
 
 def find(root: Path, path: str, is_root: bool) -> tuple[Egress | None, tuple[Requirement, ...]]:
     """None where it cannot be had, and the requirements either way. `root`: of the file system; `path`: the PATH to search."""
-    search = os.pathsep.join([path, *(str(root / place) for place in ("usr/sbin", "sbin", "usr/bin"))])
+    search = os.pathsep.join([*filter(None, [path]), *(str(root / place) for place in ("usr/sbin", "sbin", "usr/bin"))])
     nft, pasta = shutil.which("nft", path=search), shutil.which("pasta", path=search)
     ipv6 = _has_ipv6(root, is_root)
     names = outside.names(_texts(root), ipv6)
@@ -52,6 +52,8 @@ def find(root: Path, path: str, is_root: bool) -> tuple[Egress | None, tuple[Req
         requirements += [_pasta(pasta), _tap(root)]
     possible = all(requirement.met for requirement in requirements)
     requirements.append(_names(names))
+    if is_root and possible and nft is not None:
+        requirements += _forwarding(nft)
     made = Egress(nft, None if is_root else pasta, ipv6, names) if possible and nft is not None else None
     return made, tuple(requirements)
 
@@ -104,6 +106,17 @@ def _names(names: outside.Names) -> Requirement:
     )
     found = ", ".join(names.servers) or "none that a sandbox can reach"
     return Requirement("name servers", bool(names.servers), found, remedy, "names in egress")
+
+
+def _forwarding(nft: str) -> list[Requirement]:
+    table = outside.drops_forwarded(_nft(nft, "list", "chains"))
+    if table is None:
+        return []
+    remedy = (
+        f"Let the devices {outside.UPLINK}* pass there, both ways; with Docker: iptables -I DOCKER-USER -i {outside.UPLINK}+ "
+        "-j ACCEPT, and the same with -o."
+    )
+    return [Requirement("forwarding", False, f"table {table} may drop it", remedy, "egress")]
 
 
 def _texts(root: Path) -> Iterator[str]:

@@ -97,6 +97,19 @@ def _defaults6(ipv6_route: str) -> list[list[str]]:
     return [row for row in rows if len(row) == 10 and row[0] == "0" * 32 and row[1] == "00" and row[9] != "lo"]
 
 
+def drops_forwarded(chains: str) -> str | None:
+    """The table of the host's own that lets nothing be forwarded but what it names, as Docker's does; from `nft list
+    chains`."""
+    table = ""
+    for line in chains.splitlines():
+        words = line.split()
+        if words[:1] == ["table"]:
+            table = " ".join(words[1:3])
+        elif "hook forward" in line and "policy drop" in line:
+            return table
+    return None
+
+
 def hub_rules(servers: Sequence[str], refused: Sequence[str] = ()) -> str:
     """`refused`: addresses of the host, where no rules of the host's own see to it."""
     no4, no6 = _split(refused)

@@ -3,7 +3,7 @@ import ipaddress
 import pytest
 
 from lambdad.sandbox import outside
-from lambdad.sandbox.outside import addresses, advertised, forwarding_rules, hub_rules, names, ways_out
+from lambdad.sandbox.outside import addresses, advertised, drops_forwarded, forwarding_rules, hub_rules, names, ways_out
 
 _FIB = """Main:
   +-- 0.0.0.0/0 3 0 5
@@ -75,6 +75,23 @@ def test_link_local_and_loopback_addresses_are_nowhere() -> None:
         assert any(ipaddress.ip_address(address) in network for network in refused), address
     for address in ("192.0.2.1", "10.0.0.1", "100.64.0.1", "2001:db8::1", "fd00::1"):
         assert not any(ipaddress.ip_address(address) in network for network in refused), address
+
+
+def test_a_host_that_drops_what_it_should_forward() -> None:
+    docker = """table inet other {
+	chain a {
+		type filter hook forward priority filter; policy accept;
+	}
+}
+table ip filter {
+	chain FORWARD {
+		type filter hook forward priority filter; policy drop;
+	}
+}
+"""
+    assert drops_forwarded(docker) == "ip filter"
+    assert drops_forwarded(docker.replace("drop", "accept")) is None
+    assert drops_forwarded("") is None
 
 
 def test_rules_say_what_they_are_told() -> None:

@@ -1,9 +1,9 @@
 """Landlock, beneath the mounts and beside the filter of system calls: what a sandbox's processes may write, and whom they may
 signal.
 
-Only what is to be refused is handled: reading and executing are nobody's business here, so they cost nothing. Facts:
-landlock(7), landlock_create_ruleset(2), include/uapi/linux/landlock.h, Documentation/userspace-api/landlock.rst. Runs on Python
-3.9 and later."""
+Only what is to be refused is handled: writing. Facts: landlock(7), landlock_create_ruleset(2), include/uapi/linux/landlock.h,
+Documentation/userspace-api/landlock.rst. Runs on Python 3.9 and later.
+"""
 
 import ctypes
 import os

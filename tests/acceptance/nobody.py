@@ -4,8 +4,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,13 @@ import pytest
 from tests.acceptance.server import Server
 
 _NOBODY = 65534
+Stand = Callable[[], AbstractContextManager[None]]
 
 
 @contextmanager
-def as_nobody() -> Iterator[Server]:
-    """Run by the user nobody, from a copy that nobody can read, by an interpreter that nobody can run."""
+def as_nobody(options: Sequence[str] = (), before: Sequence[str] = (), stand: Stand = nullcontext) -> Iterator[Server]:
+    """Run by the user nobody, from a copy that nobody can read, by an interpreter that nobody can run. `before`: what root does
+    first."""
     if os.geteuid() != 0:
         pytest.skip("the suite runs as an ordinary user already")
     setpriv, interpreter = shutil.which("setpriv"), Path("/usr/bin/python3")
@@ -35,9 +37,10 @@ def as_nobody() -> Iterator[Server]:
         subprocess.run([home / "venv" / "bin" / "pip", "install", "--quiet", wheel_source], check=True, timeout=300)
         (home / "state").mkdir()
         os.chown(home / "state", _NOBODY, _NOBODY)
-        prefix = [setpriv, f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
-        server = Server(home / "state" / "data", prefix=prefix)
+        prefix = [*before, setpriv, f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
+        server = Server(home / "state" / "data", options, prefix)
         server.errors = home / "stderr"
         server.python = str(home / "venv" / "bin" / "python")
-        yield server.start()
-        assert server.stop() == 0, server.errors.read_text()
+        with stand():
+            yield server.start()
+            assert server.stop() == 0, server.errors.read_text()

@@ -19,7 +19,8 @@ READY = re.compile(r"http://[\d.]+:(\d+)")
 
 
 class Server:
-    """`lambdad up` on a free port. `start` waits for the line that says it is ready.
+    """`lambdad up` on a free port. `start` waits for the line that says it is ready. Functions reach the outside only where
+    `options` say so: a test sends nothing to real addresses.
 
     The role that a new lambdad has, which most tests use, may do everything from the first start on, unless `able` is False:
     what roles are kept from doing is the matter of a few tests.
@@ -36,6 +37,8 @@ class Server:
     def start(self) -> "Server":
         up = [self.python, "-m", "lambdad", "up", "--port", "0", "--data-dir", str(self.data_dir)]
         new = not (self.data_dir / "session-key").exists()
+        if not {"--network", "--isolation"} & set(self.options):
+            up += ["--network", "aws"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LAMBDAD_"))}
         self.ready_line = ""
         with self.errors.open("ab") as errors:

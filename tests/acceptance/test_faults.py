@@ -169,7 +169,18 @@ def test_two_lambdads_do_not_share_a_data_directory(own_server: Server) -> None:
 
 def test_a_port_in_use_is_one_clear_sentence(own_server: Server, tmp_path: Path) -> None:
     second = subprocess.run(
-        [sys.executable, "-m", "lambdad", "up", "--port", str(own_server.port), "--data-dir", str(tmp_path / "second")],
+        [
+            sys.executable,
+            "-m",
+            "lambdad",
+            "up",
+            "--port",
+            str(own_server.port),
+            "--data-dir",
+            str(tmp_path / "second"),
+            "--network",
+            "aws",
+        ],
         capture_output=True,
         text=True,
         timeout=30,

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from lambdad.sandbox.launcher import landlock
 from tests.acceptance.functions import Function, Maker
 from tests.acceptance.server import Server
+from tests.security.functions import ATTACKER
 
 NO = {"EPERM", "EACCES", "EROFS"}
 
@@ -83,6 +85,7 @@ def handler(event, context):
 
 OWN_SETTINGS = re.compile(r"/proc/sys/(kernel/(auto_msgmni|msg\w+|sem|sem_next_id|shm\w+|pid_max)|fs/mqueue/\w+)")
 """Of the sandbox's own IPC and PID namespace: without root they belong to its user."""
+LANDLOCK = landlock.best() is not None
 
 
 def test_settings_of_the_kernel(attacker: Function, victim: Function, server: Server) -> None:
@@ -96,7 +99,7 @@ answer = [len(wanted), [path for path in wanted if outcome(again, path) == "done
 """
     tried, written = attacker.invoke({"source": source})
     assert tried > 200
-    assert [path for path in written if server.prefix == [] or not OWN_SETTINGS.fullmatch(path)] == []
+    assert [path for path in written if server.prefix == [] or LANDLOCK or not OWN_SETTINGS.fullmatch(path)] == []
 
 
 def test_settings_that_are_its_own_are_nobody_elses(attacker: Function, victim: Function) -> None:
@@ -145,6 +148,39 @@ answer = sorted(place for place in places if outcome(make, place) == "done")
     found = attacker.invoke({"source": source})
     assert {place for place in found if place != "/tmp" and not place.startswith("/tmp/")} == set()
     assert "/tmp" in found
+
+
+@pytest.mark.skipif(not LANDLOCK, reason="this kernel has no Landlock")
+def test_what_landlock_refuses_although_the_mounts_would_not(attacker: Function, victim: Function) -> None:
+    source = """
+own = ["comm", "oom_score_adj", "coredump_filter", "timerslack_ns", "clear_refs"]
+written = [outcome(write, f"/proc/self/{name}", "1") for name in own]
+answer = written, outcome(os.mknod, "/tmp/whiteout", stat.S_IFCHR | 0o600, 0)
+"""
+    written, device = attacker.invoke({"source": source})
+    assert set(written) == {"EACCES"}
+    assert device in NO
+
+
+def test_what_can_be_done_in_tmp(make: Maker) -> None:
+    """All that there is to be done with files, in a /tmp of any size, and to the devices that there are."""
+    for size in (512, 1024):
+        function = make.python_function(ATTACKER, EphemeralStorage={"Size": size})
+        source = """
+def play():
+    os.makedirs("/tmp/a/b"); os.makedirs("/tmp/c")
+    write("/tmp/a/b/file", "12345")
+    os.rename("/tmp/a/b/file", "/tmp/c/file"); os.link("/tmp/c/file", "/tmp/a/hard"); os.symlink("c/file", "/tmp/link")
+    os.truncate("/tmp/c/file", 2); os.mkfifo("/tmp/a/fifo"); os.chmod("/tmp/c/file", 0o600)
+    with socket.socket(socket.AF_UNIX) as one, socket.socket(socket.AF_UNIX) as two, socket.socket(socket.AF_UNIX) as three:
+        one.bind("/tmp/a/socket"); one.listen(); two.connect("/tmp/a/socket")
+        three.bind(chr(0) + "name"); three.listen(); socket.socket(socket.AF_UNIX).connect(chr(0) + "name")
+    assert read("/tmp/link") == b"12" == read("/tmp/a/hard")
+    subprocess.run(["sh", "-c", "echo hello >/dev/null; head -c 10 /dev/zero >/tmp/c/zeros; rm -r /tmp/a /tmp/c"], check=True)
+    child = subprocess.Popen(["sleep", "100"]); child.kill(); assert child.wait() == -9
+answer = [outcome(play), os.statvfs("/tmp").f_blocks * os.statvfs("/tmp").f_frsize >> 20, os.listdir("/tmp")]
+"""
+        assert function.invoke({"source": source}) == ["done", size, ["link"]]
 
 
 def test_links_in_tmp(attacker: Function, victim: Function) -> None:

@@ -89,6 +89,8 @@ class Ready:
 
     url: str
     isolation: str
+    network: str
+    """How far functions reach: `none`, `aws`, `egress`; `host` where they are not isolated."""
     runtimes: Sequence[str]
     root_key: RootKey | None = None
     """Where it was made just now: this is the one time that it is shown."""
@@ -188,7 +190,8 @@ class Node:
         self._stack.callback(sqs.stop)  # and so would long polls
         self._stack.push_async_callback(fleet.stop)  # whose polls would end at once, again and again
         self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        return Ready(self._url, floor.sandboxes.level, [each.identifier for each in floor.sandboxes.runtimes()], new_root)
+        runtimes = [each.identifier for each in floor.sandboxes.runtimes()]
+        return Ready(self._url, floor.sandboxes.level, self._reach(floor.sandboxes), runtimes, new_root)
 
     def _companions(self, floor: "_Floor") -> Companions:
         found = companions(
@@ -401,7 +404,8 @@ class Node:
 
     async def _sandboxes(self) -> NamespaceSandboxes | ProcessSandboxes:
         settings = self._settings
-        self._host = await asyncio.to_thread(host_facts.inspect, self._home, self._path)
+        reaching = settings.network in (None, "egress") and settings.isolation != "process"
+        self._host = await asyncio.to_thread(host_facts.inspect, self._home, self._path, network=reaching)
         level = settings.isolation or self._host.level
         if level == "namespaces" and self._host.level != "namespaces":
             raise CannotStart(
@@ -412,18 +416,31 @@ class Node:
                 "This host offers no sandbox; `lambdad doctor` says what is missing, and "
                 "`lambdad up --isolation process` runs functions without any isolation."
             )
+        if level == "process" and settings.network is not None:
+            raise CannotStart(
+                "Functions that are not isolated have the host's network: leave out --network with --isolation process."
+            )
         means = SandboxSettings(
             scratch=settings.data_dir / "run",
             ready=settings.stems,
             most=max(settings.stems, settings.most_stems),
-            endpoint_port=PORT if level == "namespaces" else None,
+            endpoint_port=PORT if level == "namespaces" and settings.network != "none" else None,
+            egress=reaching,
         )
         kind = NamespaceSandboxes if level == "namespaces" else ProcessSandboxes
         sandboxes = kind(self._host, means, lambda: uuid.uuid4().hex)
         await sandboxes.open()
         if sandboxes.obstacle is not None:
             log.warning(sandboxes.obstacle)
+        if settings.network == "egress" and not sandboxes.reaches_out:
+            await sandboxes.close()
+            raise CannotStart("This host does not let functions reach the outside; `lambdad doctor` says what is missing.")
         return sandboxes
+
+    def _reach(self, sandboxes: NamespaceSandboxes | ProcessSandboxes) -> str:
+        if sandboxes.level == "process":
+            return "host"
+        return "egress" if sandboxes.reaches_out else self._settings.network or "aws"
 
 
 async def end_what_was_accepted(events: Events, fleet: Fleet, grace: float) -> None:

@@ -9,6 +9,8 @@ from lambdad.domain import limits
 
 Auth = Literal["any", "strict"]
 Isolation = Literal["namespaces", "process"]
+Reach = Literal["none", "aws", "egress"]
+"""Of functions: the Runtime API alone; lambdad's AWS endpoint too; the outside too."""
 
 
 def default_data_dir(environment: Mapping[str, str]) -> Path:
@@ -30,6 +32,9 @@ class Settings:
     (`any`), which only a loopback address allows. None: `any` on loopback addresses, else `strict`."""
     isolation: Isolation | None = None
     """None: the strongest level that the host offers, but never `process`, which has to be asked for."""
+    network: Reach | None = None
+    """None: `egress` where the host can do it, as on AWS, else `aws`. At the isolation level `process` there is nothing to
+    choose."""
     account: str = "000000000000"
     """Account of callers whose access key id is not itself an account of twelve digits; emulators' habit."""
     concurrency: int = limits.CONCURRENCY

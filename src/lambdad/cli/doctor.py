@@ -10,12 +10,13 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from lambdad.sandbox.egress import Egress
     from lambdad.sandbox.host import Host
 
 
 @click.command()
 def doctor() -> None:
-    """Say what this host offers: isolation, limits, runtimes, companions.
+    """Say what this host offers: isolation, network, limits, runtimes, companions.
 
     What is missing is marked, with how to get it. The exit code is 1 when functions can't be isolated at all, else 0.
 
@@ -28,7 +29,7 @@ def doctor() -> None:
     from lambdad.sandbox.host import inspect
 
     home = os.environ.get("HOME")
-    host = inspect(Path(home) if home else None, os.environ.get("PATH", os.defpath))
+    host = inspect(Path(home) if home else None, os.environ.get("PATH", os.defpath), network=True)
     console = Console(highlight=False, soft_wrap=True)
     show(console, host)
     show_companions(console, moto())
@@ -64,6 +65,13 @@ def show(console: "Console", host: "Host") -> None:
         else f"isolation: {host.level}, as {'root' if host.root else 'an ordinary user'}, on {host.architecture}"
     )
     console.print(Text(strongest, "bold red" if host.level == "process" else "bold green"))
+    if host.level != "process":
+        reach = (
+            "aws; the reach `egress` lacks something, see below"
+            if host.egress is None
+            else "egress, with " + _versions(host.egress)
+        )
+        console.print(Text(f"network: {reach}", "bold yellow" if host.egress is None else "bold green"))
     console.print()
     width = max((len(requirement.name) for requirement in host.requirements), default=0)
     for requirement in host.requirements:
@@ -80,3 +88,7 @@ def show(console: "Console", host: "Host") -> None:
         console.print(Text("  ✓ ", "green") + Text(f"{interpreter.identifier:<{width}}  {version}{where}"))
     for remark in host.remarks:
         console.print(Text("  ! ", "yellow") + Text(remark))
+
+
+def _versions(egress: "Egress") -> str:
+    return "IPv4 and IPv6" if egress.ipv6 else "IPv4, without IPv6"

@@ -92,6 +92,12 @@ def _endpoint(text: str) -> tuple[str, str]:
     "How functions are kept apart. `process` is none at all: for development where the host has no namespaces.",
     shown="the strongest that the host offers",
 )
+@_setting(
+    "network",
+    click.Choice(["none", "aws", "egress"]),
+    "How far functions reach: the Runtime API alone, lambdad's AWS endpoint too, or the outside too, as on AWS.",
+    shown="egress where the host can do it, else aws",
+)
 @_setting("account", str, "Account of callers whose access key id is not itself twelve digits.")
 @_setting("concurrency", click.IntRange(0), "Concurrent executions per account and region.")
 @_setting("requests_per_concurrency", click.IntRange(0), "Requests per second for each unit of concurrency; 0: any number.")
@@ -141,8 +147,8 @@ def _endpoint(text: str) -> tuple[str, str]:
 def up(**options: Any) -> None:
     """Run lambdad in this terminal until Ctrl-C or SIGTERM.
 
-    When it is ready it prints one line with its address, the isolation it uses and the runtimes it found. Everything it is
-    given is on disk before it answers; stop it and start it again as you like.
+    When it is ready it prints one line with its address, the isolation it uses, how far functions reach, and the runtimes it
+    found. Everything it is given is on disk before it answers; stop it and start it again as you like.
 
     \b
     Examples:
@@ -165,7 +171,8 @@ def up(**options: Any) -> None:
                 f"  AWS_SECRET_ACCESS_KEY={node.root_key.secret_access_key}"
             )
         click.echo(
-            f"lambdad is ready at {node.url} (isolation: {node.isolation}; runtimes: {', '.join(node.runtimes) or 'none'})"
+            f"lambdad is ready at {node.url} (isolation: {node.isolation}; network: {node.network}; "
+            f"runtimes: {', '.join(node.runtimes) or 'none'})"
         )
 
     home = os.environ.get("HOME")

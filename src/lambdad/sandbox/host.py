@@ -1,6 +1,7 @@
 """What this host offers: isolation level, control groups, interpreters; and for what is missing, how to get it.
 
-`inspect` reads files and runs each interpreter once to ask for its version. The rest are pure functions of texts.
+`inspect` reads files, runs each interpreter once to ask for its version, and tries a network of its own. The rest are pure
+functions of texts.
 Facts: user_namespaces(7), namespaces(7), cgroups(7), capabilities(7); Ubuntu's restriction:
 https://ubuntu.com/blog/ubuntu-23-10-restricted-unprivileged-user-namespaces
 """
@@ -17,6 +18,9 @@ from pathlib import Path
 from lambdad.domain.runtimes import RUNTIMES
 from lambdad.sandbox.api import Interpreter, Level
 from lambdad.sandbox.cgroups import CONTROLLERS, Layout, parse_layout
+from lambdad.sandbox.egress import Egress, find
+from lambdad.sandbox.launcher import landlock
+from lambdad.sandbox.requirement import Requirement
 
 _OLDEST_KERNEL = (5, 12)
 """mount_setattr(2); what else the launcher needs is older."""
@@ -36,20 +40,6 @@ _SLOWEST_ANSWER = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Requirement:
-    """One thing that lambdad can use."""
-
-    name: str
-    met: bool
-    found: str
-    """What is there, in a few words."""
-    remedy: str = ""
-    """One sentence: how to get it. Empty where it is met."""
-    needed_for: str = "namespaces"
-    """The isolation level, or the limit, that goes without it."""
-
-
-@dataclass(frozen=True, slots=True)
 class Host:
     level: Level
     """The strongest that is offered. `process` isolates nothing and has to be asked for."""
@@ -64,12 +54,20 @@ class Host:
     interpreters: tuple[Interpreter, ...]
     remarks: tuple[str, ...] = ()
     """Interpreters that were found and cannot be used, with the reason."""
+    egress: Egress | None = None
+    """With what functions reach the outside; None where they cannot."""
 
 
 def inspect(
-    home: Path | None, path: str, root: Path = Path("/"), ask: "Callable[[Path, str], str | None] | None" = None
+    home: Path | None,
+    path: str,
+    root: Path = Path("/"),
+    ask: "Callable[[Path, str], str | None] | None" = None,
+    *,
+    network: bool = False,
 ) -> Host:
-    """`home`: of the user, for pyenv's, uv's and nvm's installations; `path`: the PATH to search. Takes some 100 ms.
+    """`home`: of the user, for pyenv's, uv's and nvm's installations; `path`: the PATH to search. Takes some 100 ms, and
+    another 50 for `network`: whether functions can reach the outside.
 
     `root` and `ask` (executable, family → output of its version question, None if it fails) are there for tests.
     """
@@ -77,12 +75,24 @@ def inspect(
     is_root = facts.is_root()
     user_namespaces, namespace_requirement = facts.user_namespaces(is_root)
     layout, limit_requirements = _limits(facts.layout())
-    requirements = (facts.system(), facts.kernel(), facts.filters(), namespace_requirement, facts.proc(), *limit_requirements)
+    requirements = (
+        facts.system(),
+        facts.kernel(),
+        facts.filters(),
+        facts.landlock(),
+        namespace_requirement,
+        facts.proc(),
+        *limit_requirements,
+    )
     possible = all(requirement.met for requirement in requirements if requirement.needed_for == "namespaces")
     level: Level = "namespaces" if possible and (is_root or user_namespaces) else "process"
+    outside: Egress | None = None
+    if network and level == "namespaces":
+        outside, network_requirements = find(root, path, is_root)
+        requirements += network_requirements
     architecture = _ARCHITECTURES.get(platform.machine().lower(), platform.machine())
     found, remarks = interpreters(candidates(home, path, root), ask or _ask)
-    return Host(level, is_root, user_namespaces, layout, architecture, requirements, found, remarks)
+    return Host(level, is_root, user_namespaces, layout, architecture, requirements, found, remarks, outside)
 
 
 class _Facts:
@@ -117,6 +127,16 @@ class _Facts:
         there = "\nSeccomp_filters:" in (self._text("proc/self/status") or "")
         remedy = "" if there else "Use a kernel that is built with CONFIG_SECCOMP_FILTER."
         return Requirement("system call filters", there, "seccomp" if there else "not in this kernel", remedy)
+
+    def landlock(self) -> Requirement:
+        version = landlock.abi()
+        met = version >= landlock.OLDEST
+        remedy = (
+            ""
+            if met
+            else "Use a kernel from 5.19 on that is built with CONFIG_SECURITY_LANDLOCK, with landlock in its boot option lsm=."
+        )
+        return Requirement("Landlock", met, f"ABI {version}" if version else "not in this kernel", remedy, "hardening")
 
     def user_namespaces(self, is_root: bool) -> tuple[bool, Requirement]:
         most = (self._text("proc/sys/user/max_user_namespaces") or "").strip()

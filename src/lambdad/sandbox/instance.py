@@ -1,7 +1,8 @@
-"""What one running lambdad leaves on the host: a directory of its own, and the names of its control groups in it.
+"""What one running lambdad leaves on the host: a directory of its own, and in it the names of its control groups and rules.
 
-A lambdad that was killed cleans up nothing, so the next one that is given the same scratch directory does it: processes
-of the sandboxes are dead already (they die with their launcher), directories and control groups are not.
+A lambdad that was killed cleans up nothing, so the next one that is given the same scratch directory does it: processes of the
+sandboxes are dead already (they die with their launcher), and so are their networks; directories, control groups and rules are
+not.
 """
 
 import json
@@ -11,6 +12,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from lambdad.sandbox import egress
 from lambdad.sandbox.cgroups import remove_tree
 
 _CGROUPS = "cgroups.json"
@@ -55,6 +57,7 @@ def clean(scratch: Path) -> list[str]:
         for group in groups:
             _kill(Path(group))
             remove_tree(Path(group))
+        egress.clean(directory)
         shutil.rmtree(directory, ignore_errors=True)
         cleaned.append(directory.name)
     return cleaned

@@ -67,6 +67,8 @@ class Sources:
     packages: tuple[Path, ...] = ()
     """Pure Python packages and modules that functions find at /var/runtime: boto3 and what it needs."""
     host: Path = field(default=Path("/"))
+    names: str | None = None
+    """What /etc/resolv.conf says inside; None: what the host's says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Program:
 def program(interpreter: Interpreter, sources: Sources) -> Program:
     """Raises SandboxFailure where the interpreter lies in no directory `bin`."""
     family = RUNTIMES[interpreter.identifier].family
-    plan = _system(sources.host) + _etc(sources.host) + _devices() + _empty()
+    plan = _system(sources.host) + _etc(sources.host, sources.names) + _devices() + _empty()
     runtime: list[str] = []
     if family == "python":
         assert interpreter.executable is not None
@@ -124,7 +126,7 @@ def _system(host: Path) -> list[list[Any]]:
     return steps
 
 
-def _etc(host: Path) -> list[list[Any]]:
+def _etc(host: Path, names: str | None) -> list[list[Any]]:
     etc = host / "etc"
     steps: list[list[Any]] = [
         ["file", "/etc/passwd", _PASSWD],
@@ -134,8 +136,12 @@ def _etc(host: Path) -> list[list[Any]]:
         ["link", "/etc/localtime", "/usr/share/zoneinfo/UTC"],
     ]
     steps += [["bind", f"/etc/{name}", str(etc / name)] for name in _BOUND_ETC if (etc / name).is_dir()]
+    if names is not None:
+        steps.append(["file", "/etc/resolv.conf", names])
     for name in _COPIED_ETC:
         source = etc / name
+        if name == "resolv.conf" and names is not None:
+            continue
         if source.is_file() and os.access(source, os.R_OK):
             steps.append(["copy", f"/etc/{name}", str(source.resolve())])
     return steps

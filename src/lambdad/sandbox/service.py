@@ -17,6 +17,7 @@ from lambdad.sandbox import root
 from lambdad.sandbox.api import Interpreter, Level, Sandbox, SandboxFailure, Template
 from lambdad.sandbox.cgroups import Cgroups, Group
 from lambdad.sandbox.demand import HALF_LIFE, Demand
+from lambdad.sandbox.egress import Network
 from lambdad.sandbox.host import Host
 from lambdad.sandbox.instance import Instance, clean
 from lambdad.sandbox.launchers import Launcher, Recipe
@@ -52,6 +53,8 @@ class Settings:
     """Seconds between two looks at the memory of functions, where no control groups limit it."""
     endpoint_port: int | None = None
     """Port inside on which to listen for lambdad's own AWS endpoint."""
+    egress: bool = False
+    """Functions reach the outside; only where the host has what that takes, and at the level `namespaces`."""
     uid_base: int = 720_000
     """With root, sandboxes run as users of the host from this one on, each its own."""
     start: Sequence[str] = ()
@@ -84,6 +87,7 @@ class _Sandboxes:
         self._host, self._settings, self._ids = host, settings, ids
         self._instance = Instance(settings.scratch, serial)
         self._cgroups: Cgroups | None = None
+        self._network: Network | None = None
         self._lines: dict[str, _Line] = {}
         self._stems: set[Stem] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -92,7 +96,7 @@ class _Sandboxes:
         self._closed = False
         self._opened = False
         self.obstacle: str | None = None
-        """After `open`: why limits are not enforced although the host seemed to have what it takes."""
+        """After `open`: why something is not there although the host seemed to have what it takes."""
         self._known = {interpreter.identifier: interpreter for interpreter in host.interpreters}
 
     async def open(self) -> None:
@@ -102,6 +106,7 @@ class _Sandboxes:
         self._cgroups = self._control_groups()
         self._instance.prepare([] if self._cgroups is None else sorted(set(self._cgroups.directories.values())))
         self._opened = True
+        await self._open_network()
         if not self.limits_memory and sys.platform == "linux":
             self._spawn(self._patrol())
         for runtime in self._settings.start:
@@ -117,6 +122,24 @@ class _Sandboxes:
             self.obstacle = f"Control groups cannot be used, so limits are not enforced by the kernel: {error}"
             return None
         return cgroups
+
+    async def _open_network(self) -> None:
+        if not self._settings.egress or self._host.egress is None or self.level != "namespaces":
+            return
+        network = Network(self._host.egress, self._instance.directory)
+        try:
+            await network.open()
+        except OSError as error:
+            await network.close()
+            reason = f"Functions do not reach the outside, for the host's network cannot be set up: {error.strerror or error}"
+            self.obstacle = reason if self.obstacle is None else f"{self.obstacle}. {reason}"
+            return
+        self._network = network
+
+    @property
+    def reaches_out(self) -> bool:
+        """After `open`: functions do."""
+        return self._network is not None
 
     @property
     def limits_memory(self) -> bool:
@@ -202,6 +225,8 @@ class _Sandboxes:
         if self._opened:
             if self._cgroups is not None:
                 self._cgroups.remove()
+            if self._network is not None:
+                await self._network.close()
             self._instance.remove()
 
     async def _patrol(self) -> None:
@@ -391,7 +416,9 @@ class NamespaceSandboxes(_Sandboxes):
             launcher=_PACKAGE / "launcher",
             own=own,
             packages=root.packages([Path(entry) for entry in sys.path if entry], PACKAGES),
+            names=self._host.egress.names.text() if self._network is not None and self._host.egress is not None else None,
         )
+        hub = None if self._network is None else self._network.hub()
         made = root.program(interpreter, sources)
         enter = {
             "user_namespace": not self._host.root,
@@ -399,8 +426,10 @@ class NamespaceSandboxes(_Sandboxes):
             "plan": made.plan,
             "execute": made.execute,
             "environment": made.environment,
+            "hub": hub,
         }
         order = self._order(interpreter, made.runtime, root.ENVIRONMENT, root.RUNTIME_ROOT)
+        order["hub"] = hub and {"ipv6": hub["ipv6"]}
         return Recipe([str(own), "-I", "-S", str(_PACKAGE / "launcher/enter.py")], {"LANG": "C.UTF-8"}, [enter, order])
 
     def _places(self, identity: str, interpreter: Interpreter) -> Places:

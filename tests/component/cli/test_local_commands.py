@@ -23,7 +23,10 @@ from lambdad.cli.up import explain
 from lambdad.domain.errors import PlatformError
 from lambdad.sandbox.api import Interpreter
 from lambdad.sandbox.cgroups import Layout
-from lambdad.sandbox.host import Host, Requirement
+from lambdad.sandbox.egress import Egress
+from lambdad.sandbox.host import Host
+from lambdad.sandbox.outside import Names
+from lambdad.sandbox.requirement import Requirement
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +61,7 @@ def node(monkeypatch: pytest.MonkeyPatch, failure: Exception | None = None) -> l
         given.append(settings)
         if failure is not None:
             raise failure
-        ready(Ready("http://127.0.0.1:4566", "namespaces", ["python3.11", "provided.al2023"]))
+        ready(Ready("http://127.0.0.1:4566", "namespaces", "egress", ["python3.11", "provided.al2023"]))
 
     monkeypatch.setattr(lambdad.assembly.run, "run", run)
     return given
@@ -70,7 +73,8 @@ def test_up_with_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     result = CliRunner().invoke(command, ["up"])
     assert result.exit_code == 0
     assert result.stdout == (
-        "lambdad is ready at http://127.0.0.1:4566 (isolation: namespaces; runtimes: python3.11, provided.al2023)\n"
+        "lambdad is ready at http://127.0.0.1:4566 "
+        "(isolation: namespaces; network: egress; runtimes: python3.11, provided.al2023)\n"
     )
     assert given == [Settings(data_dir=tmp_path / "lambdad")]
 
@@ -164,6 +168,7 @@ def shown(found: Host) -> str:
 def test_doctor_tells_what_is_there_and_what_is_missing() -> None:
     assert shown(host()) == (
         "isolation: namespaces, as an ordinary user, on x86_64\n"
+        "network: aws; the reach `egress` lacks something, see below\n"
         "\n"
         "  ✓ kernel         6.1.0\n"
         "  ✗ cgroup memory  not delegated\n"
@@ -176,11 +181,13 @@ def test_doctor_tells_what_is_there_and_what_is_missing() -> None:
     )
     assert shown(host(level="process", interpreters=(), remarks=())).startswith("isolation: none (process); `lambdad up` needs")
     assert "runtimes: none" in shown(host(interpreters=()))
+    egress = Egress("/usr/sbin/nft", None, False, Names(("192.0.2.53",)))
+    assert "network: egress, with IPv4, without IPv6\n" in shown(host(egress=egress))
 
 
 @pytest.mark.parametrize(("level", "code"), [("namespaces", 0), ("process", 1)])
 def test_doctors_exit_code(monkeypatch: pytest.MonkeyPatch, level: str, code: int) -> None:
-    monkeypatch.setattr("lambdad.sandbox.host.inspect", lambda home, path: host(level=level))
+    monkeypatch.setattr("lambdad.sandbox.host.inspect", lambda home, path, network: host(level=level))
     result = CliRunner().invoke(command, ["doctor"])
     assert result.exit_code == code
     assert "python3.11" in result.stdout

@@ -1,7 +1,8 @@
 """First half of a launcher with namespaces: become the first process of new ones, build the base root, execute the second half.
 
-Usage: python -I -S enter.py CONTROL_FD, with the order {"user_namespace", "mount_point", "plan", "execute", "environment"}
-waiting on that socket. The plan is a list of steps, see `lambdad.sandbox.root`.
+Usage: python -I -S enter.py CONTROL_FD, with the order {"user_namespace", "mount_point", "plan", "execute", "environment",
+"hub"} waiting on that socket. The plan is a list of steps, see `lambdad.sandbox.root`; for the hub see `hub.make`, None: no way
+out.
 """
 
 import os
@@ -15,10 +16,11 @@ from typing import Any, List
 _HERE = os.path.dirname(os.path.abspath(__file__))
 if __package__ in (None, ""):
     sys.path.insert(0, _HERE)
+    import hub  # type: ignore[import-not-found, unused-ignore]
     import kernel  # type: ignore[import-not-found, unused-ignore]
     import messages  # type: ignore[import-not-found, unused-ignore]
 else:
-    from lambdad.sandbox.launcher import kernel, messages
+    from lambdad.sandbox.launcher import hub, kernel, messages
 
 PRIVATE = "/.lambdad"
 """Only the launcher sees it: the host's files at `host`, its own program and interpreter."""
@@ -89,15 +91,6 @@ def build(mount_point: str, plan: "List[List[Any]]") -> None:
     kernel.make_read_only("/")
 
 
-def become_root_of_user_namespace() -> None:
-    """Only one's own user and group can be mapped without help from the host; user_namespaces(7)."""
-    uid, gid = os.geteuid(), os.getegid()
-    kernel.unshare(kernel.NEWUSER)
-    Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
-    Path("/proc/self/uid_map").write_text(f"0 {uid} 1", encoding="ascii")
-    Path("/proc/self/gid_map").write_text(f"0 {gid} 1", encoding="ascii")
-
-
 def main(control_fd: int) -> None:
     kernel.die_with_parent(signal.SIGKILL)
     os.umask(0o022)
@@ -105,13 +98,15 @@ def main(control_fd: int) -> None:
     order, _fds, _pid = messages.receive(control)
     try:
         if order["user_namespace"]:
-            become_root_of_user_namespace()
+            kernel.become_root()
         kernel.unshare(kernel.NEWNS | kernel.NEWPID | kernel.NEWCGROUP)
         child = os.fork()
         if child:
             control.close()
             os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 0xFF)
         kernel.die_with_parent(signal.SIGKILL)
+        if order["hub"]:
+            hub.make(order["hub"], order["mount_point"])
         build(order["mount_point"], order["plan"])
         os.set_inheritable(control_fd, True)
         os.execve(order["execute"][0], [*order["execute"], str(control_fd)], order["environment"])

@@ -22,7 +22,6 @@ class Launcher:
         self.order = order
         self.zygote = zygote
         self.stems: "Dict[str, int]" = {}
-        self.uids: "Dict[str, Optional[int]]" = {}
         self.filling: "List[object]" = []
         """Of the gaps between the zygote's objects; only kept."""
 
@@ -136,7 +135,6 @@ class Launcher:
         raise NotImplementedError
 
     def destroy(self, identity: str) -> None:
-        self.uids.pop(identity, None)
         pid = self.stems.get(identity)
         if pid is not None:
             os.kill(pid, signal.SIGKILL)  # with it, the kernel ends everything in its PID namespace

@@ -1,7 +1,7 @@
 """Second half of a launcher: prepare the zygote, then fork stems, mount what they are to show, and end them.
 
 Usage: python -I -S main.py CONTROL_FD, with the order {"level", "kind", "execute", "environment", "ports",
-"user_namespaces", "limit_processes", "runtime_root"} waiting on that socket.
+"user_namespaces", "limit_processes", "runtime_root", "hub"} waiting on that socket.
 """
 
 import gc

@@ -1,11 +1,12 @@
 """A launcher whose stems have namespaces: their own mounts, processes, IPC, host name, network and users."""
 
+import itertools
 import os
 import platform
 import socket
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
-from . import forks, isolation, kernel, loop, messages, nests, seccomp
+from . import forks, isolation, kernel, landlock, links, loop, messages, nests, seccomp
 
 _PRIVATE = "/.lambdad"
 _HOST = _PRIVATE + "/host"
@@ -19,25 +20,38 @@ class NamespaceLauncher(loop.Launcher):
         kernel.detach(_PRIVATE)
         self._inner = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         self._pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        self._writes = landlock.best()
+        self._numbers = itertools.count(1)
+        self._way_out: "Optional[links.Ends]" = None
         machine = platform.machine()
         self._calls = [kernel.Filter(seccomp.packed(seccomp.program(machine, template))) for template in (False, True)]
 
     def stem(self, message: "Dict[str, Any]", fds: "List[int]") -> None:
+        to_hub = self._to_hub()
+        self._way_out = to_hub and to_hub(1)
         kernel.unshare(kernel.NEWPID)
         try:
             pid = forks.fork()
             if pid == 0:
                 self.become_supervisor(message, fds)
             self.stems[message["id"]] = pid
-            self.uids[message["id"]] = message["uid"]
         finally:
             kernel.setns(self._pids, kernel.NEWPID)
+
+    def _to_hub(self) -> "Optional[Callable[[int], links.Ends]]":
+        """What connects the next sandbox, made before a fork: for the process, by its id, whose network that is."""
+        if self.order["hub"] is None:
+            return None
+        number, ipv6 = next(self._numbers) % links.MOST, self.order["hub"]["ipv6"]
+        return lambda pid: links.ends(number, pid, ipv6)
 
     def settle_supervisor(self, message: "Dict[str, Any]") -> "List[socket.socket]":
         for fd in (self._outer, self._inner, self._pids):
             os.close(fd)
-        listeners = isolation.isolate(self.order["ports"], message["uid"])
-        isolation.drop_privileges(message["uid"], self.order["user_namespaces"], self._calls[message["template"]])
+        listeners = isolation.isolate(self.order["ports"], message["uid"], self._way_out)
+        # A template's copies write to a /tmp of their own, which no rule of its can name.
+        writes = None if message["template"] else self._writes
+        isolation.drop_privileges(message["uid"], self.order["user_namespaces"], self._calls[message["template"]], writes)
         return listeners
 
     def nest(self, message: "Dict[str, Any]", fds: "List[int]") -> None:
@@ -45,8 +59,9 @@ class NamespaceLauncher(loop.Launcher):
         template = self.stems.get(message["template"])
         if template is None:
             raise ProcessLookupError(3, "the template is gone")
+        to_hub = self._to_hub()
         if os.fork() == 0:
-            nests.become_nest(fds[0], template, message["tmp_mb"], self.order["ports"], self._calls[False])
+            nests.become_nest(fds[0], template, message["tmp_mb"], self.order["ports"], self._calls[False], to_hub)
 
     def settle_runtime(self) -> None:
         kernel.set_dumpable(True)
@@ -76,8 +91,7 @@ class NamespaceLauncher(loop.Launcher):
                 target, tree = trees.popitem()
                 kernel.attach_tree(tree, target)
             if message["tmp_mb"] != isolation.TMP_MB:
-                owner = self.uids[identity] or 0  # without root the sandbox's user is the launcher's own, 0 to itself
-                isolation.mount_tmp(message["tmp_mb"], owner, owner)  # over the one of the usual size
+                isolation.resize_tmp(message["tmp_mb"])
             tmp = os.open("/tmp", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         finally:
             kernel.setns(self._inner, kernel.NEWNS)

@@ -7,17 +7,19 @@ template's and *by* its user 993, and owns all other namespaces of the nest. Ent
 nest and nothing else, and gives them up before it runs on.
 
     launcher ── X: enters the template's namespaces and becomes its user ── Y: makes the nest's ── process 1 of the nest
+                └─ W: stays where the hub is, and connects Y's network to it
 
-X ends when Y has a user namespace, Y when there is a process 1, which the template's supervisor then adopts.
+X ends when Y has a user namespace, W when Y is connected, Y when there is a process 1, which the template's supervisor then
+adopts.
 """
 
 import os
 import signal
 import socket
 import time
-from typing import Any, Dict, List, NoReturn, Sequence
+from typing import Any, Callable, Dict, List, NoReturn, Optional, Sequence
 
-from . import isolation, kernel, messages, supervisor
+from . import isolation, kernel, links, messages, supervisor
 
 SPACES = (
     ("user", kernel.NEWUSER),
@@ -37,28 +39,76 @@ _ATTEMPTS = 50
 """At making a user namespace while another nest of this template is made, which may have forbidden it again."""
 
 
-def become_nest(control_fd: int, template: int, tmp_mb: int, ports: Sequence[int], calls: kernel.Filter) -> NoReturn:
+def become_nest(
+    control_fd: int,
+    template: int,
+    tmp_mb: int,
+    ports: Sequence[int],
+    calls: kernel.Filter,
+    to_hub: "Optional[Callable[[int], links.Ends]]",
+) -> NoReturn:
     """A fork of the launcher's whole life. `template`: the process id of the template's supervisor, as the launcher sees it."""
     control = socket.socket(fileno=control_fd)
     try:
         os.closerange(3, control_fd)
         os.closerange(control_fd + 1, 65536)
         signal.set_wakeup_fd(-1)
+        way_out = None if to_hub is None else WayOut(to_hub, control)
         _enter_sandbox(template)
         made, making = os.pipe()
-        if os.fork() == 0:
+        child = os.fork()
+        if child == 0:
             os.close(made)
-            _make_namespaces(making)
+            _make_namespaces(making, way_out)
             if os.fork() == 0:
-                _keep(control, tmp_mb, ports, calls)
+                _keep(control, tmp_mb, ports, calls, way_out)
         else:
             os.close(making)
             os.read(made, 1)
+            if way_out is not None:
+                way_out.connect(child)
             isolation.forbid_user_namespaces()
     except BaseException as error:  # whatever it was, this process must not go on as a second launcher
         messages.send(control, {"op": "failed", "error": f"{type(error).__name__}: {error}"})
     finally:
         os._exit(0)
+
+
+class WayOut:
+    """Of a nest, to the hub. Made where the launcher's privileges over the hub are; its process W keeps them until it is told
+    whom to connect."""
+
+    def __init__(self, to_hub: "Callable[[int], links.Ends]", control: socket.socket) -> None:
+        self._to_hub = to_hub
+        self._mine, theirs = socket.socketpair()
+        if os.fork() == 0:
+            self._mine.close()
+            self._serve(theirs, control)
+        theirs.close()
+
+    def _serve(self, asked: socket.socket, control: socket.socket) -> NoReturn:
+        try:
+            links.Routes().apply(self._to_hub(int(asked.recv(16))).hub)
+            asked.send(b"1")
+        except BaseException as error:  # whatever it was, this process must not go on as a second launcher
+            messages.send(control, {"op": "failed", "error": f"{type(error).__name__}: {error}"})
+        finally:
+            os._exit(0)
+
+    def connect(self, pid: int) -> None:
+        self._mine.send(str(pid).encode())
+
+    def settle(self) -> None:
+        """In the new network, first."""
+        links.settle(self._to_hub(0).ipv6)
+
+    def connected(self) -> bool:
+        """Waits for it, in the process that has been connected."""
+        return bool(self._mine.recv(1))
+
+    def take(self) -> None:
+        isolation.take_way_out(self._to_hub(0))
+        self._mine.close()
 
 
 def _enter_sandbox(template: int) -> None:
@@ -80,7 +130,7 @@ def _may_set_groups() -> bool:
         return file.read().strip() == "allow"
 
 
-def _make_namespaces(making: int) -> None:
+def _make_namespaces(making: int, way_out: "Optional[WayOut]") -> None:
     """In the template's user namespace no further one is allowed but for this moment."""
     for attempt in range(_ATTEMPTS):
         isolation.allow_user_namespaces(1_000_000)
@@ -92,23 +142,31 @@ def _make_namespaces(making: int) -> None:
             time.sleep(0.001)
         else:
             break
+    if way_out is not None:
+        way_out.settle()
     os.close(making)
     kernel.set_dumpable(True)  # the change of user had unset it, and /proc/self belonged to nobody here
     isolation.map_user(isolation.UID, isolation.GID)
     kernel.set_dumpable(False)
     isolation.forbid_user_namespaces()
+    if way_out is not None and not way_out.connected():
+        os._exit(1)  # W has said why
 
 
-def _keep(control: socket.socket, tmp_mb: int, ports: Sequence[int], calls: kernel.Filter) -> NoReturn:
+def _keep(
+    control: socket.socket, tmp_mb: int, ports: Sequence[int], calls: kernel.Filter, way_out: "Optional[WayOut]"
+) -> NoReturn:
     """Process 1 of the nest."""
     isolation.mount_proc()
     isolation.mount_tmp(tmp_mb, isolation.UID, isolation.GID)
     _skip_process_ids()
     kernel.loopback_up()
+    if way_out is not None:
+        way_out.take()
     listeners = [isolation.listen(port) for port in ports]
     spaces = [os.open(f"/proc/self/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name, _kind in SPACES]
     tmp = os.open("/tmp", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    isolation.give_up(calls)
+    isolation.give_up(calls, None)
     shown = [*spaces, tmp, *[listener.fileno() for listener in listeners]]
     messages.send(control, {"op": "ready"}, shown)
     for listener in listeners:

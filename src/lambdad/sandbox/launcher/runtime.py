@@ -30,6 +30,8 @@ _PARTS = (
     "gaps",
     "isolation",
     "kernel",
+    "landlock",
+    "links",
     "loop",
     "messages",
     "namespaces",

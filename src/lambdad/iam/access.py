@@ -24,8 +24,12 @@ CALLERS: Final = 4096
 
 UNLOCKING: Final = frozenset(
     {
+        "lambda:AddPermission",
         "lambda:DeleteResourcePolicy",
+        "lambda:GetPolicy",
         "lambda:GetResourcePolicy",
+        "lambda:PutResourcePolicy",
+        "lambda:RemovePermission",
         "sqs:GetQueueAttributes",
         "sqs:GetQueueUrl",
         "sqs:SetQueueAttributes",

@@ -139,7 +139,8 @@ async def test_pages(api: Api) -> None:
 async def test_attributes_are_changed_and_outlive_a_restart(api: Api) -> None:
     url = await api.queue()
     await api.clock.advance(5)
-    policy = '{"Version": "2012-10-17", "Statement": []}'
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     changes = {"VisibilityTimeout": "7", "Policy": policy, "KmsMasterKeyId": "key"}
     await api.call("SetQueueAttributes", QueueUrl=url, Attributes=changes)
     await api.call("TagQueue", QueueUrl=url, Tags={"a": "1", "b": ""})

@@ -21,21 +21,25 @@ from pathlib import Path
 from typing import Any, cast
 
 from lambdad.artifacts.api import Prepared
+from lambdad.assembly.credentials import Keyring
+from lambdad.assembly.root_keys import RootKeys
 from lambdad.assembly.run import GARBAGE, loop_factory
 from lambdad.counter.service import LocalCounter
 from lambdad.domain.functions import Code
-from lambdad.edge.authenticate import AnyCredentials
+from lambdad.edge.authenticate import AnyCredentials, SignedRequests
 from lambdad.edge.connection import Connection
 from lambdad.edge.downloads import CodeLinks
 from lambdad.edge.hosts import Hosts
 from lambdad.edge.server import Server
 from lambdad.edge.service import Edge
 from lambdad.frontend.service import LocalFrontend
+from lambdad.iam.access import Access
+from lambdad.iam.directory import Directory
+from lambdad.iam.execution import ExecutionRoles
 from lambdad.logs.service import Logs
 from lambdad.metering.registry import Registry
 from lambdad.placement.service import LocalPlacement
 from lambdad.runtime_api import frames
-from lambdad.testing.access import allow
 from lambdad.testing.artifacts import NoArtifacts
 from lambdad.testing.events import AcceptedEvents
 from lambdad.testing.sandbox import ScriptedRuntime, ScriptedSandboxes
@@ -109,13 +113,19 @@ class Rooms:
             credentials=lambda _: {}, measured=registry.invoked, freeze_after=0,
         )  # fmt: skip
         self.manager = LocalWorkerManager(LocalPlacement([self.worker]), records)
-        self.frontend = LocalFrontend(records, LocalCounter(records, per_unit=0), self.manager, AcceptedEvents(), allow)
+        directory = Directory(substrate.key_values)
+        access = Access(directory, time.time)
+        roles = ExecutionRoles(directory, access, {}, time.time)
+        keyring = Keyring(directory, roles, b"", RootKeys(Path("/nowhere")), 0.0)
+        signed = SignedRequests(keyring.find, time.time)
+        counter = LocalCounter(records, per_unit=0)
+        self.frontend = LocalFrontend(records, counter, self.manager, AcceptedEvents(), access.require)
         edge = Edge(
-            services=[], frontend=self.frontend, authenticator=AnyCredentials(), artifacts=Packages(),
-            links=CodeLinks(b"", lambda: "", time.time), hosts=Hosts(), require=allow, health=dict, state=dict,
+            services=[], frontend=self.frontend, authenticator=AnyCredentials(signed=signed), artifacts=Packages(),
+            links=CodeLinks(b"", lambda: "", time.time), hosts=Hosts(), require=access.require, health=dict, state=dict,
         )  # fmt: skip
         self.client = Client()
-        self.connection = Connection(Server(edge), asyncio.get_running_loop())
+        self.connection = Connection(Server(edge, peers=False), asyncio.get_running_loop())
         self.connection.connection_made(cast(Any, self.client))
         self.connection.data_received(REQUEST)
         self.decoder = frames.Decoder(frames.TO_RUNTIME)

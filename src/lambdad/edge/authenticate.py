@@ -95,12 +95,13 @@ class AnyCredentials:
         self._signed = signed
 
     def authenticate(self, request: Request, credential: Credential, request_id: str) -> Caller:
-        signed = self._signed
-        known = None if signed is None else signed.find(credential)
-        if signed is not None and known is not None:
-            return signed.admit(request, credential, known, request_id)
-        key = credential.access_key_id
-        account = key if len(key) == 12 and key.isascii() and key.isdigit() else self._default
+        signed, key = self._signed, credential.access_key_id
+        account = key if len(key) == 12 and key.isascii() and key.isdigit() else None
+        if account is None:
+            known = None if signed is None else signed.find(credential)
+            if signed is not None and known is not None:
+                return signed.admit(request, credential, known, request_id)
+            account = self._default
         return _caller(request, credential, request_id, account, f"arn:aws:iam::{account}:root")
 
 

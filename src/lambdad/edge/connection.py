@@ -50,7 +50,6 @@ class Connection(asyncio.Protocol):
         "_http_1_1",
         "_in_message",
         "_keep",
-        "_lines",
         "_lingering",
         "_loop",
         "_modern",
@@ -116,9 +115,7 @@ class Connection(asyncio.Protocol):
         self._headers: dict[str, str] = {}
         self._header_error = ""
         self._head_size = 0
-        """Bytes of target, headers and trailers."""
-        self._lines = 0
-        """Headers and trailers."""
+        """What target, headers and trailers count for."""
         self._unread = -1
         """Bytes of pieces that held nothing but a part of these, or of the sizes of chunks; -1 in the piece it began in."""
         self._request: Request | None = None
@@ -126,7 +123,7 @@ class Connection(asyncio.Protocol):
         self._pieces: list[bytes | bytearray] = []
         """Of the body; small ones are gathered."""
         self._began = 0.0
-        """The loop's time at which the body was first waited for."""
+        """The loop's time at which the rest of the head was first waited for, then that of the body; 0: not yet."""
         self._size = 0
         self._body_limit = 0
         self._http_1_1 = True
@@ -183,6 +180,8 @@ class Connection(asyncio.Protocol):
         rest: bytes | memoryview = data
         while rest and self._refusal is None:
             rest = self._feed(rest)
+        if self._in_message:
+            self._wait()
 
     def _feed(self, data: bytes | memoryview) -> bytes | memoryview:
         """Answers what is left of it for a new parser: `Upgrade: h2c` and the like may be ignored (RFC 9110, 7.8), but llhttp
@@ -209,7 +208,6 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._reset()
         self._in_message = True
-        self._wait_until(self._loop.time() + self._server.timeouts.headers)
 
     def on_url(self, url: bytes) -> None:
         self._head_size += len(url)
@@ -219,14 +217,12 @@ class Connection(asyncio.Protocol):
             self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._lines += 1
-        self._head_size += len(name) + len(value)
-        if self._head_size > self._server.header_limit or self._lines > self._server.header_count:
+        server, headers = self._server, self._headers
+        self._head_size = size = self._head_size + len(name) + len(value) + server.header_cost
+        if size > server.header_limit:
             self._refuse_head()
-        if self._refusal is not None or self._request is not None:
-            return  # A trailer: nothing of AWS's protocols that lambdad speaks is in one.
-        key = self._server.header_names.get(name) or self._server.header_name(name)
-        headers = self._headers
+            return
+        key = server.header_names.get(name) or server.header_name(name)
         if key not in headers:
             headers[key] = value.decode("latin-1")
             return
@@ -256,6 +252,8 @@ class Connection(asyncio.Protocol):
         except BadHead as problem:
             self._refuse(_plain(problem.status, f"Bad request: {problem}"))
             return
+        # Trailers are kept from it: nothing of AWS's protocols that lambdad speaks is in one.
+        self._headers, self._began = {}, 0.0
         path, _, query = target.partition("?")
         request = self._request = Request(method, path, query, headers, b"", self._peer)
         self._body_limit = self._application.body_limit(request)
@@ -266,29 +264,25 @@ class Connection(asyncio.Protocol):
             self._expects = length != 0
             if self._expects and not self._busy and self._transport is not None:
                 self._transport.write(_CONTINUE)
-        self._began = self._loop.time()
-        self._wait_until(self._began + self._server.timeouts.body)
 
     def on_body(self, body: bytes) -> None:
         if self._refusal is not None or self._request is None:
             return
-        size = self._size = self._size + len(body)
-        self._hold(len(body))
+        length, server = len(body), self._server
+        size = self._size = self._size + length
+        self._held += length
+        server.held += length
         if size > self._body_limit:
             self._refuse(self._application.too_large(self._request, size))
             return
-        if len(body) >= _SMALL or size == len(body):
+        if length >= _SMALL or size == length:
             self._pieces.append(body)
         elif isinstance(last := self._pieces[-1], bytearray):
             last += body
         else:
             self._pieces.append(bytearray(body))
-        if self._server.held > self._server.body_budget:
+        if server.held > server.body_budget:
             self._refuse(_plain(503, "Too much is being received at once"))
-            return
-        # Neither silence, nor a byte now and then.
-        timeouts = self._server.timeouts
-        self._wait_until(min(self._loop.time(), self._began + size / timeouts.rate) + timeouts.body)
 
     def on_message_complete(self) -> None:
         request = self._request
@@ -430,10 +424,18 @@ class Connection(asyncio.Protocol):
             self._began = now
             self.deadline = now + (timeouts.body if self._in_message else timeouts.idle)
 
-    def _wait_until(self, deadline: float) -> None:
+    def _wait(self) -> None:
         """For the client to send more, unless it is the client that waits, or an answer waits for it."""
-        if not self._busy and self._can_write is None:
-            self.deadline = deadline
+        if self._busy or self._can_write is not None or self._lingering:
+            return
+        timeouts, now = self._server.timeouts, self._loop.time()
+        if not self._began:
+            self._began = now
+        if self._request is None:
+            self.deadline = self._began + timeouts.headers
+        else:
+            # Neither silence, nor a byte now and then.
+            self.deadline = min(now, self._began + self._size / timeouts.rate) + timeouts.body
 
     def _drop_body(self) -> None:
         self._pieces, self._size = [], 0

@@ -27,8 +27,9 @@ _HEADER_NAMES, _LONGEST_NAME = 512, 64
 _HEADERS_LIMIT = 128 * 1024
 """Bytes of target, headers and trailers of a request. The longest that a client of AWS sends is UntagResource with 50 keys of
 128 characters in its query: 77 KB, percent-encoded."""
-_HEADERS_COUNT = 512
-"""Of headers and trailers. AWS's clients send a dozen, S3's objects may have some of their own (2 KB together)."""
+_HEADER_COST = 256
+"""Bytes that each of them counts for besides its own, so that they are 512 at most. AWS's clients send a dozen, S3's objects
+may have some of their own (2 KB together)."""
 _BODIES = 1024 * 1024 * 1024
 """Bytes of bodies that are being received or waited with, together: fifteen of the largest."""
 _SHED = 16
@@ -76,8 +77,8 @@ class Server:
     """Listens, and keeps the connections. `now` is wall-clock time in seconds, for the Date header; `peers`: whether the
     addresses of clients mean anything.
 
-    What clients may take: `most_connections` of them at a time; for a request `header_limit` bytes and `header_count` headers;
-    for the bodies of all together `body_budget` bytes, beyond which they are answered 503.
+    What clients may take: `most_connections` of them at a time; for a request `header_limit` bytes of head, each header
+    counting for `header_cost` more; for the bodies of all together `body_budget` bytes, beyond which they are answered 503.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class Server:
         timeouts: Timeouts | None = None,
         most_connections: int = 4096,
         header_limit: int = _HEADERS_LIMIT,
-        header_count: int = _HEADERS_COUNT,
+        header_cost: int = _HEADER_COST,
         body_budget: int = _BODIES,
         now: Callable[[], float] = time.time,
         peers: bool = True,
@@ -95,7 +96,7 @@ class Server:
         self.application = application
         self.timeouts = timeouts or Timeouts()
         self.header_limit = header_limit
-        self.header_count = header_count
+        self.header_cost = header_cost
         self.body_budget = body_budget
         self.most_connections = most_connections
         self.connections: set[Connection] = set()

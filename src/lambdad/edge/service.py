@@ -45,6 +45,8 @@ _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _PATHS = 4096
 """Paths of functions whose meaning is remembered."""
 _BRINGS_CODE = re.compile(r"/20\d\d-\d\d-\d\d/(functions(/[^/]+/code)?|layers/[^/]+/versions)/?")
+_SCOPE = "lambda"
+"""Of the signatures of its invocations."""
 _OWN = "/_lambdad/"
 _HEALTH = "/_lambdad/health"
 _STATE = "/_lambdad/state"
@@ -222,8 +224,8 @@ class Edge:
     def _invoker(self, request: Request, request_id: str) -> Caller:
         """The caller of an operation that is found by its path. Elsewhere the service of the scope chooses the operation."""
         scope = credential(request)
-        if scope.service != self._lambda.signing_name:
-            raise wrong_service([self._lambda.signing_name], scope)
+        if scope.service != _SCOPE:
+            raise wrong_service([_SCOPE], scope)
         return self._authenticator.authenticate(request, scope, request_id)
 
     def _failure(self, error: Exception, request: Request, request_id: str) -> Response:

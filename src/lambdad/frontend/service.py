@@ -138,7 +138,7 @@ class LocalFrontend:
         payload = checks.payload(request.payload, kind)
         context = checks.client_context(request.client_context)
         function = self._function(target.name)
-        policy = None if function is None else policy_of(function, target.name.qualifier)
+        policy = policy_of(function, target.name.qualifier) if function is not None and function.policies else None
         self._require(request.caller, target.need, policy)
         version = resolve(function, target.name, self._draw())
         assert function is not None, "a version that resolves has a function"

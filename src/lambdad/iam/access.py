@@ -55,7 +55,7 @@ class Access:
 
     def require(self, caller: Caller, need: Need, document: str | None = None) -> None:
         """Raises AccessDenied in AWS's words. `document`: the resource's own policy."""
-        at_home = caller.is_root and caller.account == need.account and caller.session is None
+        at_home = caller.session is None and caller.account == need.account and caller.is_root
         if at_home and (document is None or need.action in UNLOCKING):
             return
         request, decision = self.decide(caller, need, None if document is None else named(need.resource, document, "resource"))

@@ -16,8 +16,6 @@ _written: dict[str, str] = {}
 
 def policy_of(function: Function, qualifier: str | None) -> str | None:
     """Of the function itself, a version or an alias: a policy is about the ARN that a request names."""
-    if not function.policies:
-        return None
     policy = function.policies.get(qualifier or LATEST)
     if policy is None:
         return None

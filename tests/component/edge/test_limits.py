@@ -30,7 +30,7 @@ CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 async def test_headers_trailers_and_what_stands_between_chunks_have_a_limit(data: bytes) -> None:
     echo = Echo()
     async with served(echo) as (server, connect):
-        server.header_limit, server.header_count = 1000, 50
+        server.header_limit, server.header_cost = 1000, 20
         client = await connect()
         client.send(data)
         status, headers = await client.head()

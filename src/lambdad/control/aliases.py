@@ -32,8 +32,8 @@ class Aliases:
             "DeleteAlias": self.delete,
         }
 
-    def _find(self, caller: Caller, params: dict[str, Any], action: str) -> Function:
-        return require_function(self._ledger.records, unqualified_name(caller, params, action))
+    def _find(self, caller: Caller, params: dict[str, Any]) -> Function:
+        return require_function(self._ledger.records, unqualified_name(caller, params))
 
     async def create(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         name = params["Name"]
@@ -56,18 +56,18 @@ class Aliases:
             )
             return replace(before, aliases={**before.aliases, name: alias})
 
-        function = await self._ledger.change(lambda: self._find(caller, params, "CreateAlias"), change)
+        function = await self._ledger.change(lambda: self._find(caller, params), change)
         return alias_answer(function, function.aliases[name])
 
     async def get(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        function = self._find(caller, params, "GetAlias")
+        function = self._find(caller, params)
         alias = function.aliases.get(params["Name"])
         if alias is None:
             raise ResourceNotFound(f"Cannot find alias arn: {function.arn}:{params['Name']}")
         return alias_answer(function, alias)
 
     async def list(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        function = self._find(caller, params, "ListAliases")
+        function = self._find(caller, params)
         version = params.get("FunctionVersion")
         aliases = sorted(function.aliases.values(), key=lambda each: each.name)
         matching = [each for each in aliases if version is None or version == each.version or version in each.weights]
@@ -96,14 +96,14 @@ class Aliases:
             )
             return replace(before, aliases={**before.aliases, name: after})
 
-        function = await self._ledger.change(lambda: self._find(caller, params, "UpdateAlias"), change)
+        function = await self._ledger.change(lambda: self._find(caller, params), change)
         return alias_answer(function, function.aliases[name])
 
     async def delete(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         """An alias that is not there is no error."""
 
         def decision() -> tuple[Sequence[Change], dict[str, Any]]:
-            before = self._find(caller, params, "DeleteAlias")
+            before = self._find(caller, params)
             if params["Name"] not in before.aliases:
                 return [], {}
             aliases = {name: alias for name, alias in before.aliases.items() if name != params["Name"]}

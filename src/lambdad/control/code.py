@@ -30,7 +30,7 @@ class FunctionCode:
         return {"UpdateFunctionCode": self.update}
 
     async def update(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = latest_name(caller, params, "UpdateFunctionCode")
+        name = latest_name(caller, params)
         check_supported(params)
         function = self._require(name)
         if params.get("ImageUri"):
@@ -42,7 +42,7 @@ class FunctionCode:
         data = await self._packages.fetch(caller, source)
         copies = 2 if params.get("Publish") else 1
         growth = copies * len(data) - self._require(name).latest.code.size
-        async with self._packages.admission(caller, growth):
+        async with self._packages.admission(name, growth):
             code = await self._packages.take(data, self._require(name).latest.layers)
             if params.get("DryRun"):
                 return self._dry_run(self._require(name), code, params)

@@ -112,7 +112,7 @@ class CodeSigning:
     # Of a function
 
     async def attach(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = unqualified_name(caller, params, "PutFunctionCodeSigningConfig")
+        name = unqualified_name(caller, params)
         arn = params["CodeSigningConfigArn"]
 
         def decision() -> tuple[Sequence[Change], dict[str, Any]]:
@@ -127,12 +127,12 @@ class CodeSigning:
 
     async def attached(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         """A function without one is answered by an empty object, as AWS does, though the model calls both members required."""
-        name = unqualified_name(caller, params, "GetFunctionCodeSigningConfig")
+        name = unqualified_name(caller, params)
         arn = require_function(self._ledger.records, name).code_signing_config_arn
         return {"CodeSigningConfigArn": arn, "FunctionName": name.name} if arn else {}
 
     async def detach(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = unqualified_name(caller, params, "DeleteFunctionCodeSigningConfig")
+        name = unqualified_name(caller, params)
 
         def change(before: Function) -> Function:
             return before if before.code_signing_config_arn is None else replace(before, code_signing_config_arn=None)

@@ -64,7 +64,7 @@ class Concurrency:
         }
 
     async def put(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = unqualified_name(caller, params, "PutFunctionConcurrency")
+        name = unqualified_name(caller, params)
         wanted: int = params["ReservedConcurrentExecutions"]
 
         def change(before: Function) -> Function:
@@ -89,12 +89,12 @@ class Concurrency:
         return unreserved(self._ledger.records, self._limits, function.account, function.region, function)
 
     async def get(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = unqualified_name(caller, params, "GetFunctionConcurrency")
+        name = unqualified_name(caller, params)
         reserved = require_function(self._ledger.records, name).reserved_concurrency
         return {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
 
     async def delete(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = unqualified_name(caller, params, "DeleteFunctionConcurrency")
+        name = unqualified_name(caller, params)
 
         def change(before: Function) -> Function:
             return before if before.reserved_concurrency is None else replace(before, reserved_concurrency=None)
@@ -105,7 +105,7 @@ class Concurrency:
     # Provisioned concurrency
 
     async def put_provisioned(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = function_name(caller, params, "PutProvisionedConcurrencyConfig")
+        name = function_name(caller, params)
         qualifier = name.qualifier
         if qualifier is None or qualifier == LATEST:
             raise InvalidParameterValue(UNPUBLISHED)
@@ -157,7 +157,7 @@ class Concurrency:
             )
 
     async def get_provisioned(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = self._versioned_name(caller, params, "GetProvisionedConcurrencyConfig")
+        name = self._versioned_name(caller, params)
         function = require_function(self._ledger.records, name)
         require_version(function, name)
         config = function.provisioned.get(name.qualifier or LATEST)
@@ -173,7 +173,7 @@ class Concurrency:
         return _answer(config, *self._allocated(function, qualifier))
 
     async def list_provisioned(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = unqualified_name(caller, params, "ListProvisionedConcurrencyConfigs")
+        name = unqualified_name(caller, params)
         function = require_function(self._ledger.records, name)
         found, marker = page(sorted(function.provisioned.items()), lambda each: each[0], params, limit=PAGE)
         configs = [
@@ -183,7 +183,7 @@ class Concurrency:
 
     async def delete_provisioned(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         """A configuration that is not there is no error."""
-        name = self._versioned_name(caller, params, "DeleteProvisionedConcurrencyConfig")
+        name = self._versioned_name(caller, params)
 
         def decision() -> tuple[Sequence[Change], dict[str, Any]]:
             before = require_function(self._ledger.records, name.qualified(None))
@@ -195,8 +195,8 @@ class Concurrency:
         return await self._ledger.decide(decision)
 
     @staticmethod
-    def _versioned_name(caller: Caller, params: dict[str, Any], action: str) -> FunctionName:
-        name = function_name(caller, params, action)
+    def _versioned_name(caller: Caller, params: dict[str, Any]) -> FunctionName:
+        name = function_name(caller, params)
         if name.qualifier is None or name.qualifier == LATEST:
             raise InvalidParameterValue(NEEDS_VERSION)
         return name

@@ -43,14 +43,14 @@ class EventInvoke:
 
     async def put(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         """Replaces what there was."""
-        return await self._write(caller, params, "PutFunctionEventInvokeConfig", keep=False)
+        return await self._write(caller, params, keep=False)
 
     async def update(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         """Changes what is given."""
-        return await self._write(caller, params, "UpdateFunctionEventInvokeConfig", keep=True)
+        return await self._write(caller, params, keep=True)
 
-    async def _write(self, caller: Caller, params: dict[str, Any], action: str, *, keep: bool) -> dict[str, Any]:
-        name = function_name(caller, params, action)
+    async def _write(self, caller: Caller, params: dict[str, Any], *, keep: bool) -> dict[str, Any]:
+        name = function_name(caller, params)
         key = name.qualifier or LATEST
         if all(params.get(each) is None for each in ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")):
             raise InvalidParameterValue("You must specify at least one of error handling or destination setting.")
@@ -79,12 +79,12 @@ class EventInvoke:
         return function
 
     async def get(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = function_name(caller, params, "GetFunctionEventInvokeConfig")
+        name = function_name(caller, params)
         function = self._find(name)
         return _answer(function, name.qualifier or LATEST, _require_config(function, name))
 
     async def delete(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = function_name(caller, params, "DeleteFunctionEventInvokeConfig")
+        name = function_name(caller, params)
 
         def change(before: Function) -> Function:
             _require_config(before, name)
@@ -95,7 +95,7 @@ class EventInvoke:
         return {}
 
     async def list(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        function = self._find(function_name(caller, params, "ListFunctionEventInvokeConfigs").qualified(None))
+        function = self._find(function_name(caller, params).qualified(None))
         found, marker = page(sorted(function.event_invoke.items()), lambda each: each[0], params, limit=PAGE)
         return {"FunctionEventInvokeConfigs": [_answer(function, key, each) for key, each in found], **marker}
 

@@ -67,7 +67,7 @@ class Functions:
         }
 
     async def create(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = function_name(caller, params, "CreateFunction")
+        name = function_name(caller, params)
         if name.qualifier is not None:
             raise InvalidParameterValue(f"A function can't be created with a version or alias in its name: {name.arn}")
         architecture = self._check_create(params, name)
@@ -76,7 +76,7 @@ class Functions:
         layers = resolve_layers(self._ledger.records, caller, params.get("Layers") or [])
         data = await self._packages.fetch(caller, source)
         copies = 2 if params.get("Publish") else 1
-        async with self._packages.admission(caller, copies * len(data)):
+        async with self._packages.admission(name, copies * len(data)):
             code = await self._packages.take(data, layers)
 
             def decision() -> tuple[Sequence[Change], dict[str, Any]]:
@@ -147,7 +147,7 @@ class Functions:
         return function, configuration(version)
 
     async def get(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = function_name(caller, params, "GetFunction")
+        name = function_name(caller, params)
         function = require_function(self._ledger.records, name)
         version = require_version(function, name)
         code: dict[str, Any] = {"RepositoryType": "S3", "Location": self._location(caller, version.code)}
@@ -161,7 +161,7 @@ class Functions:
         return answer
 
     async def get_configuration(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = function_name(caller, params, "GetFunctionConfiguration")
+        name = function_name(caller, params)
         version = require_version(require_function(self._ledger.records, name), name)
         return configuration(version, qualifier=name.qualifier)
 
@@ -181,12 +181,12 @@ class Functions:
         return {"Functions": [configuration(each, states=False, qualified=every) for each in found], **marker}
 
     async def update_configuration(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = latest_name(caller, params, "UpdateFunctionConfiguration")
+        name = latest_name(caller, params)
         check_supported(params)
         check_configuration(params)
         if params.get("Runtime"):
             check_runtime(params["Runtime"], self._available())
-        async with self._packages.admission(caller):
+        async with self._packages.admission(name):
             await self._check_new_layers(caller, name, params)
 
             def change(before: Function) -> Function:
@@ -218,7 +218,7 @@ class Functions:
         return updated(before, after, now_ms=ledger.now_ms(), revision=ledger.new_id(), build=ledger.new_id())
 
     async def delete(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = function_name(caller, params, "DeleteFunction")
+        name = function_name(caller, params)
         qualifier = name.qualifier
         if qualifier == LATEST:
             raise InvalidParameterValue("$LATEST version cannot be deleted without deleting the function.")

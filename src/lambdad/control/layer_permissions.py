@@ -5,8 +5,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from lambdad.control.layer_references import LayerReference, find_version
-from lambdad.control.layers import own_layer, replace_version
+from lambdad.control.layer_references import LayerReference, find_version, parse_layer
+from lambdad.control.layers import replace_version
 from lambdad.control.ledger import Change, Ledger
 from lambdad.control.permissions import NO_POLICY
 from lambdad.control.revisions import check_revision
@@ -34,7 +34,7 @@ class LayerPermissions:
         }
 
     async def add(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        layer = _reference(caller, params, "AddLayerVersionPermission")
+        layer = _reference(caller, params)
         statement = layer_statement(_arn(layer), params)
 
         def decision() -> tuple[Sequence[Change], dict[str, Any]]:
@@ -47,13 +47,13 @@ class LayerPermissions:
         return await self._ledger.decide(decision)
 
     async def get(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        policy = self._require(_reference(caller, params, "GetLayerVersionPolicy")).policy
+        policy = self._require(_reference(caller, params)).policy
         if policy is None:
             raise ResourceNotFound(NO_POLICY)
         return {"Policy": document(policy), "RevisionId": policy.revision_id}
 
     async def remove(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        layer = _reference(caller, params, "RemoveLayerVersionPermission")
+        layer = _reference(caller, params)
 
         def decision() -> tuple[Sequence[Change], dict[str, Any]]:
             before = self._require(layer)
@@ -72,8 +72,8 @@ class LayerPermissions:
         return found
 
 
-def _reference(caller: Caller, params: Mapping[str, Any], action: str) -> LayerReference:
-    return replace_version(own_layer(caller, params, action), params["VersionNumber"])
+def _reference(caller: Caller, params: Mapping[str, Any]) -> LayerReference:
+    return replace_version(parse_layer(caller, params["LayerName"]), params["VersionNumber"])
 
 
 def _arn(layer: LayerReference) -> str:

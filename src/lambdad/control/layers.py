@@ -41,10 +41,10 @@ class Layers:
         }
 
     async def publish(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        layer = own_layer(caller, params, "PublishLayerVersion")
+        layer = parse_layer(caller, params["LayerName"])
         _check_runtimes(params.get("CompatibleRuntimes") or [])
         data = await self._packages.fetch(caller, source_of(params["Content"]))
-        async with self._packages.admission(caller, len(data)):
+        async with self._packages.admission(layer, len(data)):
             code = await self._packages.take(data)
             version = await self._ledger.decide(lambda: self._decide(layer, code, params))
         return {**_answer(version), "Content": self._content(caller, version)}
@@ -101,7 +101,7 @@ class Layers:
 
     async def list_versions(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         """Newest first; a layer that is not there has no versions."""
-        layer = own_layer(caller, params, "ListLayerVersions")
+        layer = parse_layer(caller, params["LayerName"])
         versions = self._ledger.records.layer_versions(layer.account, layer.region, layer.name)
         matching = [each for each in reversed(versions) if _matches(each, params)]
         # Keys must rise, so they count down from more than any version number.
@@ -110,7 +110,7 @@ class Layers:
 
     async def delete(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         """A version that is not there is no error; functions that hold it keep it."""
-        layer = own_layer(caller, params, "DeleteLayerVersion")
+        layer = parse_layer(caller, params["LayerName"])
         number = check_number(params["VersionNumber"])
 
         def decision() -> tuple[Sequence[Change], LayerVersion | None]:
@@ -121,10 +121,6 @@ class Layers:
         if deleted is not None:
             self._packages.layer_deleted(deleted.code)
         return {}
-
-
-def own_layer(caller: Caller, params: Mapping[str, Any], action: str) -> LayerReference:
-    return parse_layer(caller, params["LayerName"])
 
 
 def check_number(version: int) -> int:

@@ -14,22 +14,22 @@ FUNCTIONS_ONLY = (
 )
 
 
-def function_name(caller: Caller, params: dict[str, Any], action: str) -> FunctionName:
+def function_name(caller: Caller, params: dict[str, Any]) -> FunctionName:
     """The function that `FunctionName` and `Qualifier` mean; it may be another account's."""
     return parse_function_name(params["FunctionName"], params.get("Qualifier"), account=caller.account, region=caller.region)
 
 
-def unqualified_name(caller: Caller, params: dict[str, Any], action: str) -> FunctionName:
+def unqualified_name(caller: Caller, params: dict[str, Any]) -> FunctionName:
     """For operations on the whole function: a version or alias is refused, and so is `$LATEST`."""
-    name = function_name(caller, params, action)
+    name = function_name(caller, params)
     if name.qualifier is not None:
         raise InvalidParameterValue(FUNCTIONS_ONLY)
     return name
 
 
-def latest_name(caller: Caller, params: dict[str, Any], action: str) -> FunctionName:
+def latest_name(caller: Caller, params: dict[str, Any]) -> FunctionName:
     """For operations on `$LATEST`, which may be spelt out."""
-    name = function_name(caller, params, action)
+    name = function_name(caller, params)
     if name.qualifier not in (None, LATEST):
         raise InvalidParameterValue(FUNCTIONS_ONLY)
     return name.qualified(None)

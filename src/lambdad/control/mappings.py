@@ -47,7 +47,7 @@ class Mappings:
 
     async def create(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         source = check_source(params, caller.region)
-        name = function_name(caller, params, "CreateEventSourceMapping")
+        name = function_name(caller, params)
         self._require_function(name)
         tags = params.get("Tags") or {}
         check_tags(tags)
@@ -117,7 +117,7 @@ class Mappings:
     async def list(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         """A function's ARN is compared as a whole: mappings of its versions and aliases are listed by their own names."""
         source = params.get("EventSourceArn")
-        name = function_name(caller, params, "ListEventSourceMappings") if params.get("FunctionName") else None
+        name = function_name(caller, params) if params.get("FunctionName") else None
         matching = [
             each
             for each in self._ledger.records.mappings(caller.account, caller.region)
@@ -151,7 +151,7 @@ class Mappings:
         """
         if not params.get("FunctionName"):
             return None
-        name = function_name(caller, params, "UpdateEventSourceMapping")
+        name = function_name(caller, params)
         if name == mapping.function_name:
             return None
         self._require_function(name)

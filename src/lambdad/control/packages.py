@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from lambdad.artifacts.api import Artifacts, Taken
 from lambdad.control.api import AccountLimits, ObjectStore
@@ -26,6 +26,16 @@ LOG = logging.getLogger(__name__)
 
 GRACE = 960.0
 """Seconds that a package outlives its last reference: an invocation may run on it for 900, and end in time."""
+
+
+class Owner(Protocol):
+    """A function's name or a layer, by whose account and region its package is counted."""
+
+    @property
+    def account(self) -> str: ...
+
+    @property
+    def region(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,24 +119,24 @@ class Packages:
             ) from error
 
     @contextlib.asynccontextmanager
-    async def admission(self, caller: Caller, growth: int = 0) -> AsyncIterator[None]:
+    async def admission(self, owner: Owner, growth: int = 0) -> AsyncIterator[None]:
         """From before a package is taken in until its record is committed: no sweep happens meanwhile.
 
         `growth` and CodeStorageExceeded as in `room`.
         """
-        with self.room(caller, growth):
+        with self.room(owner, growth):
             async with self._gate.entered():
                 yield
 
     @contextlib.contextmanager
-    def room(self, caller: Caller, growth: int) -> Iterator[None]:
+    def room(self, owner: Owner, growth: int) -> Iterator[None]:
         """Keep `growth` bytes of the account's code storage for a record until it is committed.
 
         The sum is over many records and none of them guards it, so what is on its way counts too. A record that was
         committed counts twice for the moment until its writer is told, so it is never a byte too much that gets in.
         Raises CodeStorageExceeded; shrinking and what needs no room is never refused.
         """
-        place = (caller.account, caller.region)
+        place = (owner.account, owner.region)
         used = self._ledger.records.code_size(*place) + self._growing[place]
         if growth > 0 and used + growth > self._code_storage:
             raise CodeStorageExceeded

@@ -44,7 +44,7 @@ class Permissions:
         }
 
     async def add(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = _writable(function_name(caller, params, "AddPermission"))
+        name = _writable(function_name(caller, params))
         statement = function_statement(name.arn, params)
 
         def change(before: Function) -> Function:
@@ -57,10 +57,10 @@ class Permissions:
         return {"Statement": as_json(statement)}
 
     async def get(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        return self._shown(function_name(caller, params, "GetPolicy"))
+        return self._shown(function_name(caller, params))
 
     async def get_whole(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        return self._shown(_by_arn(caller, params, "GetResourcePolicy"))
+        return self._shown(_by_arn(caller, params))
 
     def _shown(self, name: FunctionName) -> dict[str, Any]:
         function = require_function(self._ledger.records, name)
@@ -72,7 +72,7 @@ class Permissions:
         return {"Policy": document(policy), "RevisionId": revision_of(function, name)}
 
     async def remove(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = _writable(function_name(caller, params, "RemovePermission"))
+        name = _writable(function_name(caller, params))
 
         def find() -> Function:
             function = self._ledger.function(name)
@@ -95,7 +95,7 @@ class Permissions:
 
     async def put(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         """Whatever statements there were are gone."""
-        name = _writable(_by_arn(caller, params, "PutResourcePolicy"))
+        name = _writable(_by_arn(caller, params))
         policy = whole_policy(name.unqualified_arn, params["Policy"])
 
         def change(before: Function) -> Function:
@@ -108,7 +108,7 @@ class Permissions:
         return {"Policy": document(policy), "RevisionId": revision_of(after, name)}
 
     async def delete(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = _writable(_by_arn(caller, params, "DeleteResourcePolicy"))
+        name = _writable(_by_arn(caller, params))
 
         def change(before: Function) -> Function:
             require_version(before, name)
@@ -121,8 +121,8 @@ class Permissions:
         return {}
 
 
-def _by_arn(caller: Caller, params: dict[str, Any], action: str) -> FunctionName:
-    return function_name(caller, {"FunctionName": params["ResourceArn"]}, action)
+def _by_arn(caller: Caller, params: dict[str, Any]) -> FunctionName:
+    return function_name(caller, {"FunctionName": params["ResourceArn"]})
 
 
 def _writable(name: FunctionName) -> FunctionName:

@@ -31,13 +31,13 @@ class RuntimeManagementConfigs:
         }
 
     async def get(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = function_name(caller, params, "GetRuntimeManagementConfig")
+        name = function_name(caller, params)
         function = require_function(self._ledger.records, name)
         version = _version(function, name)
         return _answer(version, function.runtime_management.get(version.version) or RuntimeManagement())
 
     async def put(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = function_name(caller, params, "PutRuntimeManagementConfig")
+        name = function_name(caller, params)
         mode, arn = params["UpdateRuntimeOn"], params.get("RuntimeVersionArn")
         if mode == "Manual" and not arn:
             raise InvalidParameterValue("RuntimeVersionArn is required when UpdateRuntimeOn is Manual.")
@@ -58,11 +58,11 @@ class RuntimeManagementConfigs:
         return _answer(_version(function, name), config)
 
     async def get_recursion(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = unqualified_name(caller, params, "GetFunctionRecursionConfig")
+        name = unqualified_name(caller, params)
         return {"RecursiveLoop": require_function(self._ledger.records, name).recursion}
 
     async def put_recursion(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = unqualified_name(caller, params, "PutFunctionRecursionConfig")
+        name = unqualified_name(caller, params)
         wanted = params["RecursiveLoop"]
 
         def change(before: Function) -> Function:

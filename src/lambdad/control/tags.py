@@ -42,7 +42,7 @@ class TagOperations:
             check_tags(after)
             return after
 
-        await self._change(caller, params["Resource"], "TagResource", merge)
+        await self._change(caller, params["Resource"], merge)
         return {}
 
     async def untag(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
@@ -53,15 +53,15 @@ class TagOperations:
         def strip(present: Tags) -> Tags:
             return {key: value for key, value in present.items() if key not in gone}
 
-        await self._change(caller, params["Resource"], "UntagResource", strip)
+        await self._change(caller, params["Resource"], strip)
         return {}
 
     async def list(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        return {"Tags": dict(self._find(caller, params["Resource"], "ListTags").tags)}
+        return {"Tags": dict(self._find(caller, params["Resource"]).tags)}
 
-    async def _change(self, caller: Caller, arn: str, action: str, change: Callable[[Tags], Tags]) -> None:
+    async def _change(self, caller: Caller, arn: str, change: Callable[[Tags], Tags]) -> None:
         def decision() -> tuple[Sequence[Change], None]:
-            before = self._find(caller, arn, action)
+            before = self._find(caller, arn)
             tags = change(before.tags)
             match before:
                 case Function():
@@ -74,7 +74,7 @@ class TagOperations:
 
         await self._ledger.decide(decision)
 
-    def _find(self, caller: Caller, arn: str, action: str) -> Tagged:
+    def _find(self, caller: Caller, arn: str) -> Tagged:
         parts = arn.split(":")
         kind = parts[5] if len(parts) > 6 else ""
         match kind:

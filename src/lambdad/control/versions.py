@@ -30,11 +30,11 @@ class Versions:
         return {"PublishVersion": self.publish, "ListVersionsByFunction": self.list}
 
     async def publish(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = latest_name(caller, params, "PublishVersion")
+        name = latest_name(caller, params)
         check_supported(params)
         function = require_function(self._ledger.records, name)
         growth = 0 if published_already(function) else function.latest.code.size
-        with self._packages.room(caller, growth):
+        with self._packages.room(name, growth):
             return await self._ledger.decide(lambda: self._decide(name, params))
 
     def _decide(self, name: FunctionName, params: Mapping[str, Any]) -> tuple[Sequence[Change], dict[str, Any]]:
@@ -60,7 +60,7 @@ class Versions:
         return ([] if after is before else [(before, after)]), configuration(version)
 
     async def list(self, caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
-        name = unqualified_name(caller, params, "ListVersionsByFunction")
+        name = unqualified_name(caller, params)
         function = require_function(self._ledger.records, name)
         versions = [function.latest, *sorted(function.versions.values(), key=lambda each: int(each.version))]
         found, marker = page(versions, lambda each: number_key(each.version), params, limit=PAGE)

@@ -10,8 +10,8 @@ from lambdad.domain.functions import Function, Policy
 DOCUMENTS: Final = 4096
 """That are remembered: a request for a function that has a policy would write it anew."""
 
-_written: dict[str, str] = {}
-"""By revision, which no two policies share."""
+_written: dict[str, tuple[Policy, str]] = {}
+"""By revision."""
 
 
 def policy_of(function: Function, qualifier: str | None) -> str | None:
@@ -19,12 +19,12 @@ def policy_of(function: Function, qualifier: str | None) -> str | None:
     policy = function.policies.get(qualifier or LATEST)
     if policy is None:
         return None
-    text = _written.get(policy.revision_id)
-    if text is None:
+    known = _written.get(policy.revision_id)
+    if known is None or known[0] is not policy:
         if len(_written) >= DOCUMENTS:
             _written.clear()
-        text = _written[policy.revision_id] = document(policy)
-    return text
+        known = _written[policy.revision_id] = (policy, document(policy))
+    return known[1]
 
 
 def document(policy: Policy) -> str:

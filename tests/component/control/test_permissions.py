@@ -173,7 +173,11 @@ def statement(qualifier: str = "", **members: Any) -> dict[str, Any]:
 
 
 DENY = statement(
-    Sid="no", Effect="Deny", Principal="*", Action=["lambda:*"], Condition={"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
+    Sid="no",
+    Effect="Deny",
+    Principal="*",
+    Action=["lambda:Invoke*"],
+    Condition={"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}},
 )
 ARN = function_arn("resize")
 

@@ -169,10 +169,11 @@ class Model:
         self.query_compatible = "awsQueryCompatible" in metadata
         self.namespace: str | None = metadata.get("xmlNamespace") or _NAMESPACES.get(name)
         self._shapes: dict[str, Shape] = {}
-        self._documents: Mapping[str, Any] = document["shapes"]
+        # As JSON, a quarter of the size: most of a model's shapes are never met.
+        self._documents = {shape: msgspec.json.encode(found) for shape, found in document["shapes"].items()}
         self._operation_documents: Mapping[str, Any] = document["operations"]
         self._operations: dict[str, Operation] = {}
-        self._errors = dict(_error_codes(self._documents))
+        self._errors = dict(_error_codes(document["shapes"]))
         self.patterns: dict[str, re.Pattern[str] | None] = {}
         """Compiled patterns by shape, filled by `validate` as they are needed; None for one that Python can't express."""
 
@@ -182,7 +183,7 @@ class Model:
     def shape(self, name: str) -> Shape:
         shape = self._shapes.get(name)
         if shape is None:
-            shape = self._shapes[name] = Shape(self, name, self._documents[name])
+            shape = self._shapes[name] = Shape(self, name, msgspec.json.decode(self._documents[name]))
         return shape
 
     @property

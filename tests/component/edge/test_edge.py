@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lambdad.artifacts.api import Artifacts
-from lambdad.domain.access import Need
+from lambdad.domain.access import Need, Require
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import AccessDenied, LambdadError, PlatformError, ResourceNotFound, TooManyRequests
 from lambdad.domain.functions import Code
@@ -106,26 +106,28 @@ def links() -> CodeLinks:
     return CodeLinks(b"secret", lambda: "http://localhost", lambda: 0.0)
 
 
-@pytest.fixture
-def edge(frontend: ScriptedFrontend, links: CodeLinks) -> Edge:
+def edge_of(frontend: ScriptedFrontend, links: CodeLinks, require: Require, *services: Service) -> Edge:
     packages: Any = Packages()
     artifacts: Artifacts = packages
     return Edge(
-        services=[
-            Service("lambda", {"ListFunctions": list_functions, "CreateFunction": create_function}),
-            Service("logs", {"DescribeLogGroups": describe_groups}),
-        ],
+        services=services,
         frontend=frontend,
         authenticator=AnyCredentials(),
         artifacts=artifacts,
         links=links,
         hosts=Hosts(),
-        require=allow,
+        require=require,
         health=lambda: {"status": "ok"},
         state=lambda: {"environments": []},
         models=MODELS,
         new_id=lambda: "request-1",
     )
+
+
+@pytest.fixture
+def edge(frontend: ScriptedFrontend, links: CodeLinks) -> Edge:
+    functions = Service("lambda", {"ListFunctions": list_functions, "CreateFunction": create_function})
+    return edge_of(frontend, links, allow, functions, Service("logs", {"DescribeLogGroups": describe_groups}))
 
 
 async def handle(edge: Edge, request: Request) -> Response:
@@ -359,20 +361,7 @@ async def test_nothing_is_done_that_is_not_allowed(frontend: ScriptedFrontend, l
     async def never(caller: Caller, params: dict[str, Any]) -> dict[str, Any]:
         raise AssertionError("it was called")
 
-    packages: Any = Packages()
-    edge = Edge(
-        services=[Service("lambda", {"ListFunctions": never})],
-        frontend=frontend,
-        authenticator=AnyCredentials(),
-        artifacts=packages,
-        links=links,
-        hosts=Hosts(),
-        require=nobody,
-        health=dict,
-        state=dict,
-        models=MODELS,
-        new_id=lambda: "request-1",
-    )
+    edge = edge_of(frontend, links, nobody, Service("lambda", {"ListFunctions": never}))
     response = await handle(edge, signed("GET", "/2015-03-31/functions"))
     assert (response.status, ("x-amzn-ErrorType", "AccessDeniedException") in response.headers) == (403, True)
     assert asked == [(Need("lambda:ListFunctions", "000000000000"), None)]

@@ -81,6 +81,7 @@ def test_users_may_do_what_their_policies_allow(server: Server, make: Maker) -> 
             "lambda:InvokeFunction", function_arn(other)
         )
     assert denied(client.invoke_with_response_stream, FunctionName=other.name)
+    assert "lambda:InvokeAsync" in denied(client.invoke_async, FunctionName=function.name, InvokeArgs="{}")
     assert denied(client.list_functions) == says.format("lambda:ListFunctions", "*")
     assert denied(client.get_function, FunctionName=function.name) == says.format("lambda:GetFunction", function_arn(function))
     for service, operation, action in (

@@ -101,7 +101,9 @@ class InvokeRoute:
         else:
             name = _function_name(where)
             refuse(list(_name_faults(name)))
-            wanted, made = Invoke(caller, name, None, request.body, "Event", trace_id=caller.trace_id), _accepted
+            action = "lambda:InvokeAsync"
+            wanted = Invoke(caller, name, None, request.body, "Event", trace_id=caller.trace_id, action=action)
+            made = _accepted
 
         def done(answer: Answer | LambdadError) -> None:
             respond(made(answer, request_id) if isinstance(answer, Answer) else self._refused(answer, request_id))

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -10,6 +10,8 @@ from lambdad.domain.arns import FunctionName
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import LambdadError
 from lambdad.worker.api import Completion, Invocation
+
+INVOKE: Final = "lambda:InvokeFunction"
 
 
 class Invoke(Struct, frozen=True):
@@ -28,6 +30,8 @@ class Invoke(Struct, frozen=True):
     trace_id: str | None = None
     """X-Amzn-Trace-Id of the request."""
     tenant_id: str | None = None
+    action: str = INVOKE
+    """The permission that the caller needs."""
 
 
 class Answer(Struct, frozen=True):

@@ -24,6 +24,7 @@ from lambdad.domain.errors import (
     SnapStartNotReady,
 )
 from lambdad.domain.functions import Version
+from lambdad.frontend.api import INVOKE
 from lambdad.frontend.jackson import fault
 from lambdad.wire.validate import violation
 
@@ -49,7 +50,7 @@ def target(function: str, qualifier: str | None, caller: Caller) -> Target:
     name = parse_function_name(function, qualifier, account=caller.account, region=caller.region)
     if len(name.name) > _NAME_LENGTH:
         raise violation(name.name, "functionName", f"Member must have length less than or equal to {_NAME_LENGTH}")
-    return Target(name, Need("lambda:InvokeFunction", name.account, name.arn))
+    return Target(name, Need(INVOKE, name.account, name.arn))
 
 
 def types(invocation_type: str, log_type: str, *, streaming: bool) -> None:

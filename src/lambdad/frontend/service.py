@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from lambdad.counter.api import Counter
 from lambdad.domain.access import Require
@@ -14,7 +15,7 @@ from lambdad.domain.arns import FunctionName
 from lambdad.domain.errors import LambdadError, PlatformError, RecursiveInvocation
 from lambdad.domain.functions import Function, Version
 from lambdad.frontend import checks
-from lambdad.frontend.api import Accept, Answer, Invoke, StreamedAnswer
+from lambdad.frontend.api import INVOKE, Accept, Answer, Invoke, StreamedAnswer
 from lambdad.frontend.checks import Target
 from lambdad.frontend.grace import finish
 from lambdad.frontend.run import OTHERS, Done, Run
@@ -139,7 +140,8 @@ class LocalFrontend:
         context = checks.client_context(request.client_context)
         function = self._function(target.name)
         policy = policy_of(function, target.name.qualifier) if function is not None and function.policies else None
-        self._require(request.caller, target.need, policy)
+        need = target.need if request.action is INVOKE else replace(target.need, action=request.action)
+        self._require(request.caller, need, policy)
         version = resolve(function, target.name, self._draw())
         assert function is not None, "a version that resolves has a function"
         checks.tenant(version, request.tenant_id)

@@ -23,28 +23,32 @@ TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
 }
+EVERYTHING = "arn:aws:iam::aws:policy/AdministratorAccess"
 QUERY = botocore.auth.SigV4QueryAuth
 
 
 @pytest.fixture(scope="module")
 def ann(server: Server) -> Iterator[dict[str, str]]:
-    """An access key of a user."""
+    """An access key of a user who may do everything: what is refused is refused for its signature."""
     iam = server.client("iam")
     iam.create_user(UserName="ann")
+    iam.attach_user_policy(UserName="ann", PolicyArn=EVERYTHING)
     key = iam.create_access_key(UserName="ann")["AccessKey"]
     yield key
     iam.delete_access_key(UserName="ann", AccessKeyId=key["AccessKeyId"])
+    iam.detach_user_policy(UserName="ann", PolicyArn=EVERYTHING)
     iam.delete_user(UserName="ann")
 
 
 @pytest.fixture(scope="module")
-def sessions(server: Server) -> list[dict[str, str]]:
-    """Two sessions of one role."""
+def sessions(server: Server) -> Iterator[list[dict[str, str]]]:
+    """Two sessions of one role, which allows everything."""
     iam, sts = server.client("iam"), server.client("sts")
     arn = iam.create_role(RoleName="shared", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
-    made = [sts.assume_role(RoleArn=arn, RoleSessionName=name)["Credentials"] for name in ("one", "two")]
+    iam.attach_role_policy(RoleName="shared", PolicyArn=EVERYTHING)
+    yield [sts.assume_role(RoleArn=arn, RoleSessionName=name)["Credentials"] for name in ("one", "two")]
+    iam.detach_role_policy(RoleName="shared", PolicyArn=EVERYTHING)
     iam.delete_role(RoleName="shared")
-    return made
 
 
 def sent(server: Server, request: AWSRequest, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:

@@ -114,8 +114,8 @@ def test_only_what_was_inside_fails(own_server: Server, own_make: Maker, killed:
             load.wait_for_more(100)
     failed = Counter(answer for answer in load.answers if answer != "ok")
     assert set(failed) <= OWN_WORDS
-    # Each client can have had one request inside at each kill.
-    assert failed.total() <= rounds * (1 if killed is one_environment else CLIENTS)
+    # Each client can have had one request inside at each kill, and, where one after the other is killed, the next one too.
+    assert failed.total() <= rounds * (1 if killed is one_environment else 2 * CLIENTS)
 
     def at_rest() -> bool:
         state = own_server.introspect()

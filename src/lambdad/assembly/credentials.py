@@ -10,6 +10,7 @@ from lambdad.domain.arns import FunctionName
 from lambdad.domain.functions import Version
 from lambdad.edge.authenticate import Known
 from lambdad.iam import ids, sessions
+from lambdad.iam.arns import root_arn
 from lambdad.iam.directory import Directory
 from lambdad.iam.execution import ExecutionRoles
 from lambdad.iam.sessions import Claims, ExpiredToken, ForeignToken, InvalidToken
@@ -48,7 +49,7 @@ class Keyring:
             if key_id.startswith("ASIA") and ids.account_of(key_id) is not None:
                 raise wrong_token(credential)  # A key of a session, of AWS's or ours, is nothing without its token.
             root = self._roots.find(key_id)
-            return None if root is None else Known(root.secret_access_key, root.account, f"arn:aws:iam::{root.account}:root")
+            return None if root is None else Known(root.secret_access_key, root.account, root_arn(root.account))
         try:
             claims, secret = self._session(token, key_id)
         except ForeignToken:

@@ -10,6 +10,7 @@ from typing import Final
 from lambdad.assembly.kept import kept
 from lambdad.domain.caller import Caller
 from lambdad.iam.access import Access
+from lambdad.iam.arns import root_arn
 from lambdad.iam.directory import Directory
 from lambdad.services.iam.service import IamService
 from lambdad.services.sts.service import StsService
@@ -52,7 +53,7 @@ async def begin(directory: Directory, key_values: KeyValue, data_dir: Path, acco
     if (data_dir / KEY_FILE).exists():
         return
     iam = IamService(directory, key_values, now=time.time, chance=secrets.token_bytes)
-    root = Caller(account, "us-east-1", "", "", f"arn:aws:iam::{account}:root")
+    root = Caller(account, "us-east-1", "", "", root_arn(account))
     if directory.role(account, STARTER_ROLE) is None:
         description = "Made by lambdad at its first start: functions that have it may write their logs."
         trust = json.dumps(_TRUST)

@@ -39,6 +39,7 @@ from lambdad.control.api import AccountLimits
 from lambdad.control.service import LambdaControl
 from lambdad.counter.service import LocalCounter
 from lambdad.domain.access import Need
+from lambdad.domain.arns import account_of
 from lambdad.domain.errors import PlatformError
 from lambdad.domain.functions import Function
 from lambdad.domain.runtimes import RUNTIMES
@@ -265,7 +266,7 @@ class Node:
 
     def _events(self, floor: "_Floor", sqs: SqsService, roles: ExecutionRoles) -> Events:
         async def to_queue(arn: str, message: Message) -> None:
-            roles.require(message.role, message.function, Need("sqs:SendMessage", arn.split(":")[4], arn))
+            roles.require(message.role, message.function, Need("sqs:SendMessage", account_of(arn), arn))
             await sqs.send(arn, message.body, message.attributes, message.sender, message.trace_id)
 
         events = Events(

@@ -3,9 +3,8 @@
 import time
 
 from lambdad.control import access as lambda_access
-from lambdad.domain.access import Need, RequireOfRole
+from lambdad.domain.access import Need
 from lambdad.domain.arns import FunctionName
-from lambdad.domain.errors import AccessDenied
 from lambdad.domain.functions import Version
 from lambdad.iam.access import Access
 from lambdad.iam.directory import Directory
@@ -33,16 +32,8 @@ def log_permission(roles: ExecutionRoles, directory: Directory, version: Version
         if found is None or found[:2] != (directory.changes, second):
             name = "" if action == "CreateLogGroup" else stream.stream
             arn = stream_arn(stream.account, stream.region, stream.group, name)
-            allowed = is_allowed(roles.require, version.role, function, Need(f"logs:{action}", stream.account, arn))
+            allowed = roles.allows(version.role, function, Need(f"logs:{action}", stream.account, arn))
             found = known[action] = (directory.changes, second, allowed)
         return found[2]
 
     return may
-
-
-def is_allowed(require: RequireOfRole, role: str, function: FunctionName, need: Need) -> bool:
-    try:
-        require(role, function, need)
-    except AccessDenied:
-        return False
-    return True

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from lambdad.domain.access import Need, RequireOfRole
-from lambdad.domain.arns import FunctionName
+from lambdad.domain.arns import FunctionName, account_of
 from lambdad.pollers.api import Source, SourceMessage
 from lambdad.pollers.remote import RemoteQueues
 from lambdad.records.api import Records
@@ -45,7 +45,7 @@ class Queues:
 
     def open(self, arn: str, function: Callable[[], FunctionName]) -> Source:
         """Of queues that are somewhere else, the credentials by which they are reached say what may be done."""
-        account = arn.split(":")[4]
+        account = account_of(arn)
         if self.is_remote(account):
             return self._remote.open(arn)
 
@@ -57,7 +57,7 @@ class Queues:
         return OwnQueue(self._sqs, arn, require)
 
     async def visibility(self, arn: str) -> int:
-        if self.is_remote(arn.split(":")[4]):
+        if self.is_remote(account_of(arn)):
             return await self._remote.visibility(arn)
         return int(self._sqs.attributes(arn)["VisibilityTimeout"])
 

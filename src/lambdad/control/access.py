@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from lambdad.control.layer_references import find_version
 from lambdad.domain.access import Need, tag_context
-from lambdad.domain.arns import layer_arn, parse_function_name
+from lambdad.domain.arns import account_of, layer_arn, parse_function_name
 from lambdad.domain.caller import Caller
 from lambdad.records.api import Records
 from lambdad.records.policies import document, policy_of
@@ -73,10 +73,10 @@ def _configuring(operation: str, caller: Caller, params: Mapping[str, Any], reco
     function = records.function(account, caller.region, arn.split(":")[6])
     held = () if function is None else [layer.arn for layer in function.latest.layers]
     found += [
-        Need("lambda:GetLayerVersion", _account_of(layer), layer) for layer in params.get("Layers") or () if layer not in held
+        Need("lambda:GetLayerVersion", account_of(layer), layer) for layer in params.get("Layers") or () if layer not in held
     ]
     role = params.get("Role")
-    if role and _account_of(role) == account:  # another account's is refused by the operation
+    if role and account_of(role) == account:  # another account's is refused by the operation
         found.append(Need("iam:PassRole", account, role, {"iam:passedtoservice": LAMBDA}))
     return found
 
@@ -104,12 +104,12 @@ def _signing(operation: str, caller: Caller, params: Mapping[str, Any], records:
 
 def _of_signing_config(operation: str, caller: Caller, params: Mapping[str, Any], records: Records) -> list[Need]:
     arn = params["CodeSigningConfigArn"]
-    return [Need(f"lambda:{operation}", _account_of(arn), arn)]
+    return [Need(f"lambda:{operation}", account_of(arn), arn)]
 
 
 def _of_layer(operation: str, caller: Caller, params: Mapping[str, Any], records: Records) -> list[Need]:
     arn = _layer(caller, params["LayerName"])
-    return [Need(f"lambda:{operation}", _account_of(arn), arn)]
+    return [Need(f"lambda:{operation}", account_of(arn), arn)]
 
 
 def _of_versions(operation: str, caller: Caller, params: Mapping[str, Any], records: Records) -> list[Need]:
@@ -120,11 +120,11 @@ def _of_versions(operation: str, caller: Caller, params: Mapping[str, Any], reco
 
 def _of_layer_version(operation: str, caller: Caller, params: Mapping[str, Any], records: Records) -> list[Need]:
     arn = f"{_layer(caller, params['LayerName'])}:{params['VersionNumber']}"
-    return [Need(f"lambda:{operation}", _account_of(arn), arn)]
+    return [Need(f"lambda:{operation}", account_of(arn), arn)]
 
 
 def _by_layer_version_arn(operation: str, caller: Caller, params: Mapping[str, Any], records: Records) -> list[Need]:
-    return [Need("lambda:GetLayerVersion", _account_of(params["Arn"]), params["Arn"])]
+    return [Need("lambda:GetLayerVersion", account_of(params["Arn"]), params["Arn"])]
 
 
 def _layer(caller: Caller, name: str) -> str:
@@ -154,12 +154,7 @@ def _tagging(operation: str, caller: Caller, params: Mapping[str, Any], records:
     context: Context = tag_context(params.get("Tags"))
     if params.get("TagKeys"):
         context["aws:tagkeys"] = tuple(params["TagKeys"])
-    return [Need(f"lambda:{operation}", _account_of(arn), arn, context)]
-
-
-def _account_of(arn: str) -> str:
-    parts = arn.split(":")
-    return parts[4] if len(parts) > 5 else ""
+    return [Need(f"lambda:{operation}", account_of(arn), arn, context)]
 
 
 _ACTIONS: Final = {

@@ -77,9 +77,7 @@ class Roles(Protocol):
         """Whether it is there, and Lambda may assume it for this function."""
         ...
 
-    def require(self, role: str, function: FunctionName, need: Need) -> None:
-        """Raises AccessDenied where it does not allow that."""
-        ...
+    def allows(self, role: str, function: FunctionName, need: Need) -> bool: ...
 
 
 class Polling(Protocol):

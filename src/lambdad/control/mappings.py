@@ -16,7 +16,7 @@ from lambdad.control.lookup import exists, function_name, require_version
 from lambdad.control.mapping_checks import check_source, check_visibility, configured, unreceivable
 from lambdad.control.pages import page
 from lambdad.control.role_checks import RoleChecks
-from lambdad.domain.arns import FunctionName
+from lambdad.domain.arns import FunctionName, account_of
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import CallerError, InvalidParameterValue, ResourceConflict, ResourceNotFound
 from lambdad.domain.functions import Function
@@ -81,7 +81,7 @@ class Mappings:
     async def _pollable(self, name: FunctionName, queue: str) -> int:
         """The queue's visibility timeout, if the function's role may poll it. Of queues that are somewhere else, the
         credentials by which they are reached say so. Raises InvalidParameterValue."""
-        if not self._remote(queue.split(":")[4]):
+        if not self._remote(account_of(queue)):
             self._roles.may_poll(require_version(self._require_function(name), name).role, name.qualified(None), queue)
         try:
             return await self._visibility(queue)

@@ -7,7 +7,7 @@ from typing import Final
 
 from lambdad.control.api import Roles
 from lambdad.domain.access import Need
-from lambdad.domain.arns import FunctionName
+from lambdad.domain.arns import FunctionName, account_of
 from lambdad.domain.errors import AccessDenied, InvalidParameterValue
 
 _POLLING: Final = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
@@ -27,7 +27,7 @@ class RoleChecks:
 
     def assumable(self, role: str, function: FunctionName) -> None:
         """Raises AccessDenied or InvalidParameterValue."""
-        if role.split(":")[4] != function.account:
+        if account_of(role) != function.account:
             raise AccessDenied("Cross-account pass role is not allowed.")
         if not self._roles.assumable(role, function):
             raise InvalidParameterValue("The role defined for the function cannot be assumed by Lambda.")
@@ -46,8 +46,4 @@ class RoleChecks:
             raise InvalidParameterValue(f"The provided execution role does not have permissions to call {action} on {shown}")
 
     def _allowed(self, role: str, function: FunctionName, action: str, resource: str) -> bool:
-        try:
-            self._roles.require(role, function, Need(action, resource.split(":")[4] or function.account, resource))
-        except AccessDenied:
-            return False
-        return True
+        return self._roles.allows(role, function, Need(action, account_of(resource) or function.account, resource))

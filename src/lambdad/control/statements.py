@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from lambdad.domain import limits
 from lambdad.domain.errors import InvalidParameterValue, PolicyLengthExceeded, ResourceConflict, ResourceNotFound
 from lambdad.domain.functions import Policy
+from lambdad.iam.arns import root_arn
 from lambdad.iam.documents import words_of
 from lambdad.iam.policies import MalformedPolicy, parse
 from lambdad.records.policies import document
@@ -53,7 +54,7 @@ def function_principal(principal: str) -> str | dict[str, str]:
     if principal == "*":
         return "*"
     if _ACCOUNT.fullmatch(principal):
-        return {"AWS": f"arn:aws:iam::{principal}:root"}
+        return {"AWS": root_arn(principal)}
     if _IAM_ARN.fullmatch(principal):
         return {"AWS": principal}
     if _SERVICE.fullmatch(principal):
@@ -66,7 +67,7 @@ def layer_statement(resource: str, params: Mapping[str, Any]) -> Statement:
     principal, organization = params["Principal"], params.get("OrganizationId")
     if organization and principal != "*":
         raise InvalidParameterValue("OrganizationId can only be given with the Principal *.")
-    shown = {"AWS": f"arn:aws:iam::{principal}:root"} if _ACCOUNT.fullmatch(principal) else {"AWS": principal}
+    shown = {"AWS": root_arn(principal)} if _ACCOUNT.fullmatch(principal) else {"AWS": principal}
     condition = {"StringEquals": {"aws:PrincipalOrgID": organization}} if organization else {}
     return _statement(params, "*" if principal == "*" else shown, resource, condition)
 

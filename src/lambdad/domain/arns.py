@@ -64,3 +64,9 @@ def layer_arn(account: str, region: str, name: str) -> str:
 
 def layer_version_arn(account: str, region: str, name: str, version: int) -> str:
     return f"{layer_arn(account, region, name)}:{version}"
+
+
+def account_of(arn: str) -> str:
+    """Whose resource an ARN says it is; empty where it does not say (a bucket's), and for what is no ARN."""
+    parts = arn.split(":", 5)
+    return parts[4] if len(parts) == 6 else ""

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from lambdad.domain.caller import Caller
+from lambdad.iam.arns import root_arn
 from lambdad.wire import signature_refusals as refusals
 from lambdad.wire.messages import Request
 from lambdad.wire.signature import Credential
@@ -102,7 +103,7 @@ class AnyCredentials:
             if signed is not None and known is not None:
                 return signed.admit(request, credential, known, request_id)
             account = self._default
-        return _caller(request, credential, request_id, account, f"arn:aws:iam::{account}:root")
+        return _caller(request, credential, request_id, account, root_arn(account))
 
 
 def _caller(request: Request, credential: Credential, request_id: str, account: str, arn: str, session: Any = None) -> Caller:

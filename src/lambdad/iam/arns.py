@@ -29,6 +29,11 @@ class PrincipalName:
     session: str = ""
 
 
+def root_arn(account: str) -> str:
+    """Of an account's root user; as a principal of a policy, of the whole account."""
+    return f"arn:aws:iam::{account}:root"
+
+
 def identity_arn(account: str, kind: Literal["user", "group", "role", "policy"], path: str, name: str) -> str:
     return f"arn:aws:iam::{account}:{kind}{path}{name}"
 

@@ -9,6 +9,7 @@ from typing import Final
 from lambdad.domain.access import Need
 from lambdad.domain.arns import FunctionName
 from lambdad.domain.caller import Caller
+from lambdad.domain.errors import AccessDenied
 from lambdad.iam.access import Access, named
 from lambdad.iam.arns import session_arn
 from lambdad.iam.context import keys_of
@@ -65,6 +66,13 @@ class ExecutionRoles:
             expires=expires,
             function=function.unqualified_arn,
         )
+
+    def allows(self, role: str, function: FunctionName, need: Need) -> bool:
+        try:
+            self.require(role, function, need)
+        except AccessDenied:
+            return False
+        return True
 
     def require(self, role: str, function: FunctionName, need: Need) -> None:
         """See `RequireOfRole`."""

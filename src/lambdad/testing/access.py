@@ -22,6 +22,9 @@ class EasyRoles:
     def assumable(self, role: str, function: FunctionName) -> bool:
         return role not in self.untrusting
 
+    def allows(self, role: str, function: FunctionName, need: Need) -> bool:
+        return need.action not in self.denied
+
     def require(self, role: str, function: FunctionName, need: Need) -> None:
-        if need.action in self.denied:
+        if not self.allows(role, function, need):
             raise AccessDenied(f"{role} may not {need.action} {need.resource}")

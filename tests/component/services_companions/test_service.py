@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from lambdad.domain.caller import Caller
 from lambdad.domain.errors import AccessDenied, NotImplementedOperation
+from lambdad.iam.access import Access
+from lambdad.iam.arns import root_arn
+from lambdad.iam.directory import Directory
 from lambdad.services.companions import connection
 from lambdad.services.companions.backends import Backends, folder
 from lambdad.services.companions.connection import CompanionFailed
 from lambdad.services.companions.service import Companions, companions
+from lambdad.testing.substrate import MemorySubstrate
 from lambdad.wire.match import Operations
 from lambdad.wire.messages import Request, Response
 from lambdad.wire.models import Models
@@ -169,8 +174,11 @@ async def test_which_services_there_are(tmp_path: Path) -> None:
 
 
 async def test_nothing_reaches_across_accounts(tmp_path: Path) -> None:
-    found = shell(tmp_path)
+    found, access = shell(tmp_path), Access(Directory(MemorySubstrate().key_values), lambda: 0.0)
+    root = replace(CALLER, principal_arn=root_arn(CALLER.account))
     topic = "arn:aws:sns:eu-west-1:{}:t"
-    assert len(found.needs("sns", "Publish", CALLER, {"TopicArn": topic.format(CALLER.account)})) == 1
+    (need,) = found.needs("sns", "Publish", root, {"TopicArn": topic.format(CALLER.account)})
+    access.require(root, need)
+    (need,) = found.needs("sns", "Publish", root, {"TopicArn": topic.format("999999999999")})
     with pytest.raises(AccessDenied, match="no resource-based policy allows the sns:Publish action"):
-        found.needs("sns", "Publish", CALLER, {"TopicArn": topic.format("999999999999")})
+        access.require(root, need)

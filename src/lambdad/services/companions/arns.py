@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lambdad.domain.access import Need
+from lambdad.domain.arns import account_of
 from lambdad.domain.caller import Caller
 
 Params = Mapping[str, Any]
@@ -21,8 +22,7 @@ def named(service: str, caller: Caller, kind: str, name: str) -> str:
 
 def owner(resource: str, caller: Caller) -> str:
     """Whose it is; the caller's, where its ARN does not say (buckets, `*`)."""
-    parts = resource.split(":", 5)
-    return parts[4] if len(parts) == 6 and parts[4] else caller.account
+    return account_of(resource) or caller.account
 
 
 def need(action: str, caller: Caller, resource: str = "*", context: Mapping[str, str | Sequence[str]] | None = None) -> Need:

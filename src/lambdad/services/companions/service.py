@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from lambdad.domain.access import Need
 from lambdad.domain.caller import Caller
-from lambdad.domain.errors import AccessDenied
 from lambdad.services.companions import access
 from lambdad.services.companions.backends import Backends
 from lambdad.services.companions.connection import CompanionFailed
@@ -71,15 +70,8 @@ class Companions:
         return "" if self._installed else _MISSING
 
     def needs(self, service: str, operation: str, caller: Caller, params: dict[str, Any] | None) -> list[Need]:
-        """Raises AccessDenied for what is another account's: moto would not ask that account's policies."""
-        found = access.needs(service, operation, caller, params)
-        for need in found:
-            if need.account != caller.account:
-                raise AccessDenied(
-                    f"User: {caller.principal_arn} is not authorized to perform: {need.action} on resource: {need.resource} "
-                    f"because no resource-based policy allows the {need.action} action"
-                )
-        return found
+        """What is another account's needs a policy of the resource, and none is evaluated: it is denied."""
+        return access.needs(service, operation, caller, params)
 
     async def forward(self, caller: Caller, model: Model, operation: str, match: Match | None, request: Request) -> Response:
         """Raises CompanionFailed (503), NotImplementedOperation (501) and CallerError."""

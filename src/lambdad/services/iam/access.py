@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 from lambdad.domain.access import Need, tag_context
+from lambdad.domain.arns import account_of
 from lambdad.domain.caller import Caller
 from lambdad.iam.arns import identity_arn, parse_principal
 from lambdad.iam.directory import Directory
@@ -119,8 +120,8 @@ def _bounded(operation: str, boundary: str | None) -> Context:
 
 
 def _account_of(arn: str, caller: Caller) -> str:
-    parts = arn.split(":")
-    return parts[4] if len(parts) > 5 and parts[4].isdecimal() else caller.account
+    account = account_of(arn)
+    return account if account.isdecimal() else caller.account
 
 
 _BOUNDARY: Final = "PermissionsBoundary"

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from lambdad.domain.caller import Caller
-from lambdad.iam.arns import parse_principal
+from lambdad.iam.arns import parse_principal, root_arn
 from lambdad.iam.encoding import key_of
 from lambdad.iam.entities import User
 from lambdad.iam.ids import UNIQUE_ID, unique_id
@@ -45,7 +45,7 @@ class Users:
         principal = parse_principal(caller.principal_arn)
         if "UserName" not in params and principal is not None and principal.kind == "root":
             account = caller.account
-            root = {"Path": "/", "UserName": "root", "UserId": account, "Arn": f"arn:aws:iam::{account}:root", "CreateDate": 0}
+            root = {"Path": "/", "UserName": "root", "UserId": account, "Arn": root_arn(account), "CreateDate": 0}
             return {"User": root}
         return {"User": show.user(self._ledger.caller_or(caller, params.get("UserName")))}
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from lambdad.domain.caller import Caller
+from lambdad.iam.arns import root_arn
 from lambdad.services.sqs import attributes, errors
 from lambdad.services.sqs.attributes import ALL, Queue, Settings, changed, new_settings, shown
 from lambdad.services.sqs.catalogue import Catalogue
@@ -201,7 +202,7 @@ class Queues:
                 raise errors.invalid_value(
                     f"SQS:{action}", "ActionName", "Only the queue owner is allowed to invoke this action."
                 )
-        principals = [f"arn:aws:iam::{account}:root" for account in accounts or ()]
+        principals = [root_arn(account) for account in accounts or ()]
         named = [f"SQS:{action}" for action in actions or ()]
 
         def change(queue: Queue) -> Queue:

@@ -116,11 +116,7 @@ class SqsService:
         return access.needs(operation, caller, params)
 
     def resource_policy(self, need: Need) -> str | None:
-        return self.policy(need.resource)
-
-    def policy(self, arn: str) -> str | None:
-        """A queue's own, where there is the queue and it has one."""
-        queue = self._catalogue.by_arn(arn)
+        queue = self._catalogue.by_arn(need.resource)
         return None if queue is None else queue.settings.policy
 
     def report(self) -> Iterator[tuple[Queue, Meter, Counts]]:
